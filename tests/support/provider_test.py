@@ -83,8 +83,8 @@ class Limits(unittest.TestCase):
         self.assertTrue(limit.ask(0).accepted)
 
     def test_nonsense_is_refused(self) -> None:
-        nonsense = ("bucket", "bucket:10", "leaky:1/s", "bucket:0/s", "bucket:1/s:brust=2", "concurrent:x", "fixed:1/0s")
-        for spec in nonsense:
+        misspelt = ("bucket", "bucket:10", "leaky:1/s", "bucket:0/s", "bucket:1/s:x=2", "concurrent:x", "fixed:1/0s")
+        for spec in misspelt:
             with self.subTest(spec), self.assertRaises(ValueError):
                 limits.parse(spec, 0)
 

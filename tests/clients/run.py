@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Real clients through the real proxy.
+
+    tests/clients/run.py [--backoffd build/backoffd] [-k WORD] [--jobs 3]
+
+Starts its own origins and proxies on free loopback ports and ends them by their process ids. Clients that are not
+installed are skipped and named. The last line is "N passed, N failed, N skipped"; exit status 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+import traceback
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import apt
+import downloads
+import git_http
+from world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Tally(unittest.TestResult):
+    """Counts and prints; tests report from several threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = 0
+        self.lock = threading.Lock()
+
+    def tell(self, test: unittest.TestCase, seconds: float, own: unittest.TestResult) -> None:
+        """Takes over the result of one test that has run by itself."""
+        problems = own.failures + own.errors
+        with self.lock:
+            self.failures += problems
+            self.skipped += own.skipped
+            self.passed += not problems and not own.skipped
+            word = "FAIL" if problems else "skip" if own.skipped else "ok"
+            why = f": {own.skipped[0][1]}" if own.skipped else ""
+            print(f"{word:5}{test.id()} ({seconds:.1f} s){why}", flush=True)
+            for _, text in problems:
+                print(text, flush=True)
+
+
+def run_group(group: list[unittest.TestCase], tally: Tally) -> None:
+    for test in group:
+        own = unittest.TestResult()
+        began = time.monotonic()
+        test.run(own)
+        tally.tell(test, time.monotonic() - began, own)
+
+
+class Survival(unittest.TestCase):
+    """After all that: the proxies still run, and end well when told to."""
+
+    def __init__(self, method: str, world: World) -> None:
+        super().__init__(method)
+        self.world = world
+
+    def id(self) -> str:
+        return "backoffd: lived through it and drains"
+
+    def test_survival(self) -> None:
+        for proxy in (self.world.standard, self.world.contextual):
+            self.assertIsNone(proxy.process.poll(), self.world.log_of(proxy))
+            proxy.process.terminate()
+            self.assertEqual(proxy.process.wait(30), 0, self.world.log_of(proxy))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backoffd", type=Path, default=ROOT / "build" / "backoffd", metavar="PATH")
+    parser.add_argument("-k", default="", metavar="WORD", help="only tests whose name has this in it")
+    parser.add_argument("--jobs", type=int, default=3, help="clients side by side (default 3)")
+    options = parser.parse_args()
+    if not options.backoffd.is_file():
+        print(f"{options.backoffd}: not built yet\n0 passed, 1 failed")
+        return 1
+    began = time.monotonic()
+    tally = Tally()
+    try:
+        world = World(options.backoffd, apt.source_hosts())
+    except (OSError, RuntimeError):
+        traceback.print_exc()
+        print("0 passed, 1 failed")
+        return 1
+    try:
+        groups = [*apt.groups(world), *git_http.groups(world), *downloads.groups(world)]
+        chosen = [[test for test in group if options.k in test.id()] for group in groups]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for future in [pool.submit(run_group, group, tally) for group in chosen]:
+                future.result()
+        run_group([Survival("test_survival", world)], tally)
+    finally:
+        world.close()
+    print(f"took {time.monotonic() - began:.0f} s")
+    print(f"{tally.passed} passed, {len(tally.failures)} failed, {len(tally.skipped)} skipped")
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""What all client tests share: the origins, and the proxy with the contextual gate off and on."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import nginx
+from support import Child, ProviderProcess, ProxyProcess, content
+
+# A key is a host: each client gets a loopback address of its own, so that no client uses up another's retry budget.
+HOSTS = [f"127.0.0.{number}" for number in range(1, 21)]
+
+
+class World:
+    def __init__(self, backoffd: Path, allowed: list[str]) -> None:
+        """`allowed` are further hosts the proxy may dial: those of this machine's package sources."""
+        self._directory = tempfile.TemporaryDirectory(prefix="backoffd-clients-")
+        self.root = Path(self._directory.name)
+        self._children: list[Child] = []
+        self.nginx: nginx.Nginx | None = None
+        try:
+            self.provider = self._keep(ProviderProcess(*[part for host in HOSTS for part in ("--host", host)]))
+            if not nginx.missing():
+                self.nginx = self._keep(nginx.Nginx(self.root / "nginx"))
+            flags = [part for host in allowed for part in ("--allow", host)]
+            self.standard = self._keep(self._proxy(backoffd, "standard", *flags))
+            self.contextual = self._keep(self._proxy(backoffd, "contextual", *flags, "--enable-contextual-retry"))
+        except BaseException:
+            self.close()
+            raise
+
+    def _proxy(self, backoffd: Path, name: str, *flags: str) -> ProxyProcess:
+        state = self.root / name
+        state.mkdir()
+        # Short back-off: these tests are about clients, and the waits are tested with the policy.
+        settings = ["--set", "retry.base_delay=50ms", "--connect-ports", "any", "--workers", "2"]
+        files = ["--state-dir", str(state), "--access-log", str(self.root / f"{name}.access.log")]
+        return ProxyProcess(backoffd, self.root / f"{name}.log", *settings, *files, *flags)
+
+    def _keep(self, child):
+        self._children.append(child)
+        return child
+
+    def ca(self) -> Path:
+        """Certificates that clients are to trust; an empty file where nothing speaks TLS."""
+        if self.nginx:
+            return self.nginx.ca
+        empty = self.root / "empty.pem"
+        empty.touch()
+        return empty
+
+    def log_of(self, proxy: ProxyProcess) -> str:
+        """The end of what a proxy said, for a report of failure."""
+        name = "standard" if proxy is self.standard else "contextual"
+        texts = []
+        for path in (self.root / f"{name}.log", self.root / f"{name}.access.log"):
+            if path.exists():
+                texts.append("\n".join(path.read_text(errors="replace").splitlines()[-12:]))
+        return "\n".join(texts)
+
+    def close(self) -> None:
+        for child in reversed(self._children):
+            child.stop()
+        self._directory.cleanup()
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file, or why there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "no file"
+
+
+def write_entity(file: Path, seed: str, size: int) -> None:
+    """Puts the provider's content into a file; `size` in bytes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as out:
+        for piece in content.pieces(seed, 0, size):
+            out.write(piece)
