@@ -10,6 +10,8 @@ installed are skipped and named. The last line is "N passed, N failed, N skipped
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import threading
 import time
 import traceback
@@ -18,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apt
+import curl_cases
 import downloads
 import git_http
 from world import World
@@ -81,6 +84,7 @@ def main() -> int:
     if not options.backoffd.is_file():
         print(f"{options.backoffd}: not built yet\n0 passed, 1 failed")
         return 1
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that the children are ended
     began = time.monotonic()
     tally = Tally()
     try:
@@ -90,7 +94,7 @@ def main() -> int:
         print("0 passed, 1 failed")
         return 1
     try:
-        groups = [*apt.groups(world), *git_http.groups(world), *downloads.groups(world)]
+        groups = [*apt.groups(world), *git_http.groups(world), *curl_cases.groups(world), *downloads.groups(world)]
         chosen = [[test for test in group if options.k in test.id()] for group in groups]
         with ThreadPoolExecutor(options.jobs) as pool:
             for future in [pool.submit(run_group, group, tally) for group in chosen]:
