@@ -1,4 +1,4 @@
-"""curl sends bodies, asks for heads, and meets connections that have gone stale; what the provider saw must be right."""
+"""curl sends bodies, asks for heads, and meets stale connections; what the provider saw must be right."""
 
 from __future__ import annotations
 
