@@ -18,10 +18,13 @@ enum class FieldId : std::uint8_t {
   backoffd_gate,
   backoffd_operation,
   backoffd_provider,
+  cache_control,
   connection,
   content_encoding,
   content_length,
   content_range,
+  content_type,
+  cookie,
   date,
   etag,
   expect,
@@ -38,6 +41,7 @@ enum class FieldId : std::uint8_t {
   proxy_status,
   range,
   retry_after,
+  set_cookie,
   te,
   trailer,
   transfer_encoding,
@@ -79,6 +83,8 @@ class Head {
   std::size_t bytes() const { return bytes_.size(); }
 
  private:
+  friend class HeadParser;  // lays the index over bytes it has checked
+
   struct Span {
     std::uint32_t at = 0, size = 0;
   };
@@ -88,9 +94,12 @@ class Head {
   };
   std::string_view view(Span s) const { return std::string_view(bytes_).substr(s.at, s.size); }
   Span append(std::string_view text);
+  static std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
   std::string bytes_;
   std::vector<Line> fields_;
+  std::uint64_t present_ =
+      0;  // a bit for each FieldId among fields_: most questions are about fields that are not there
   Span first_, second_;
   int status_ = 0;
   int minor_ = 1;

@@ -1,5 +1,7 @@
 // Bytes -> Head, strictly (RFC 9112 2-5). The start line is read here, because llhttp knows a closed list of methods
 // and versions; the field lines by llhttp in strict mode; what llhttp lets pass and the RFC does not is refused here.
+//
+//   start line --CRLF--> field lines --empty line--> done          any refusal --> error, for good
 #pragma once
 
 #include <cstdint>
@@ -26,9 +28,11 @@ struct HeadError {
                           // "too_many_fields", "bad_version", ...; static storage
 };
 
+// One connection's heads, one after the other. What parsing needs is allocated with a head's first byte and freed by
+// take(): between two requests a parser is these few words.
 class HeadParser {
  public:
-  enum class Kind { request, response };
+  enum class Kind : std::uint8_t { request, response, trailers };  // trailers: field lines only
   HeadParser(Kind kind, const HeadLimits& limits);
   ~HeadParser();
   HeadParser(HeadParser&&) noexcept;
@@ -41,11 +45,17 @@ class HeadParser {
   bool started() const;  // has any byte of the head come? (client_idle or client_head timeout)
 
   Head& head();                    // REQUIRES: the last feed() said done
+  Head take();                     // REQUIRES: the last feed() said done. The next feed() begins a new head.
   const HeadError& error() const;  // REQUIRES: the last feed() said error
 
  private:
   struct Impl;
+  bool skip_empty_line(evbuffer* in);
+
   std::unique_ptr<Impl> impl_;
+  HeadLimits limits_;
+  Kind kind_;
+  bool empty_line_skipped_ = false;
 };
 
 }  // namespace backoffd::proxy
