@@ -2,11 +2,14 @@
 // payload; the buffers between them are the back-pressure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/http/framing.h"
 #include "proxy/http/head.h"
+#include "proxy/http/parser.h"
 
 struct evbuffer;
 
@@ -37,12 +40,39 @@ class BodyReader {
   }  // refusal's name: "bad_chunk_size", "chunk_extension_too_long", ...
 
  private:
+  // Where in a chunked body the next byte stands (RFC 9112 7.1). `size` has seen a digit, `size_begin` has not.
+  //
+  //   size_begin -> size -> [extension ->] size_lf -> data -> data_cr -> data_lf -> size_begin
+  //                                           `-> trailers (behind the size 0)
+  enum class Chunk : std::uint8_t {
+    size_begin,
+    size,
+    before_extension,  // white space behind the size: only an extension may follow (BWS)
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailers,
+  };
+
+  State read_chunked(evbuffer* in, evbuffer* payload, std::size_t room);
+  bool step(char c);  // one byte of chunk framing
+  bool count_extension();
+  State read_trailers(evbuffer* in);
+  bool refuse(std::string_view name);
+
   Framing framing_;
   State state_ = State::done;
+  Chunk chunk_ = Chunk::size_begin;
+  std::uint8_t size_digits_ = 0;
   std::uint64_t received_ = 0;
-  std::uint64_t left_ = 0;
-  Head trailers_;
+  std::uint64_t left_ = 0;  // of the body; chunked: of the chunk
+  std::uint64_t extension_bytes_ = 0;
   std::string_view error_;
+  HeadLimits trailer_limits_;
+  std::optional<HeadParser> trailer_parser_;
+  Head trailers_;
 };
 
 class BodyWriter {
