@@ -24,6 +24,7 @@ struct UpstreamRequest {
   std::string_view if_range;
   std::string_view proxy_authorization;  // for a parent proxy; then the target stays absolute
   int max_forwards = -1;                 // >= 0: the value to send (OPTIONS, TRACE)
+  bool absolute = false;                 // absolute-form: to a parent proxy, with or without a credential
 };
 void write_request_head(const UpstreamRequest& request, evbuffer* out);
 

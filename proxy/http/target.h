@@ -34,6 +34,11 @@ struct TargetResult {
 // HTTP/1.1 without exactly one valid Host is refused.
 TargetResult parse_target(const Head& request);
 
+// The same for a request inside an intercepted TLS tunnel: origin-form, OPTIONS * or https absolute-form, for the
+// tunnel's own host and port and no other (else 421 "misdirected"). The target comes back absolute, with https.
+// REQUIRES: `tunnel` is the target of its CONNECT.
+TargetResult parse_target_within(const Head& request, const Target& tunnel);
+
 // host[:port] of a configuration ("127.0.0.1:8080", "[::1]:80", "name:443"): true and filled in when well-formed.
 bool parse_authority(std::string_view text, std::string& host, std::uint16_t& port);
 
