@@ -58,7 +58,7 @@ class Gate {
   explicit Gate(GateId id);
 
   void set(GateLayer layer, GateSetting setting);
-  void clear(GateLayer layer);
+  void clear(GateLayer layer);  // the built-in layer stays: there is always an effective setting
   const std::optional<GateSetting>& at(GateLayer layer) const;
   GateLayer effective_layer() const;
   const GateSetting& effective() const;
