@@ -188,20 +188,15 @@ bool BodyReader::step(char c) {
         chunk_ = Chunk::size_lf;
         return true;
       }
-      if (c != ';' && c != ' ' && c != '\t') return refuse("bad_chunk_size");
-      chunk_ = c == ';' ? Chunk::extension : Chunk::before_extension;
-      return count_extension();
-    case Chunk::before_extension:
-      if (c != ';' && c != ' ' && c != '\t') return refuse("bad_chunk_size");
-      if (c == ';') chunk_ = Chunk::extension;
+      if (!extension_.begin(c)) return refuse("bad_chunk_size");
+      chunk_ = Chunk::extension;
       return count_extension();
     case Chunk::extension:
-      if (c == '\r') {
+      if (c == '\r' && extension_.may_end()) {
         chunk_ = Chunk::size_lf;
         return true;
       }
-      if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return refuse("bad_chunk_extension");
-      return count_extension();
+      return extension_.step(c) ? count_extension() : refuse("bad_chunk_extension");
     case Chunk::size_lf:
       if (c != '\n') return refuse("bad_chunk_size");
       chunk_ = left_ == 0 ? Chunk::trailers : Chunk::data;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proxy/http/chunk_extension.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
@@ -47,7 +48,6 @@ class BodyReader {
   enum class Chunk : std::uint8_t {
     size_begin,
     size,
-    before_extension,  // white space behind the size: only an extension may follow (BWS)
     extension,
     size_lf,
     data,
@@ -65,6 +65,7 @@ class BodyReader {
   Framing framing_;
   State state_ = State::done;
   Chunk chunk_ = Chunk::size_begin;
+  ChunkExtension extension_;
   std::uint8_t size_digits_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t left_ = 0;  // of the body; chunked: of the chunk

@@ -54,7 +54,12 @@ struct HeadParser::Impl {
 
   static Impl& of(llhttp_t* p) { return *static_cast<Impl*>(p->data); }
   static int on_field(llhttp_t* p, const char* at, std::size_t size) { return of(p).name_bytes(at, size); }
-  static int on_field_complete(llhttp_t* p) { return of(p).name_complete(); }
+  static int on_field_complete(llhttp_t* p) {
+    // To llhttp every field is one like any other: what Content-Length, Transfer-Encoding, Connection and Upgrade mean
+    // is framing.cc's to say, and llhttp's reading of them refuses what is right (a TAB before a length).
+    p->header_state = 0;
+    return of(p).name_complete();
+  }
   static int on_value(llhttp_t* p, const char* at, std::size_t size) { return of(p).value_bytes(at, size); }
   static llhttp_settings_t make_settings();
   static llhttp_t fresh_parser();
@@ -109,14 +114,11 @@ llhttp_settings_t HeadParser::Impl::make_settings() {
 }
 
 // llhttp as it stands behind a start line. Which line does not matter: it is paused before it would act on one, and
-// requests and responses have the same field lines. The two leniencies leave the question whether Content-Length and
-// Transfer-Encoding go together to framing.cc, which answers it by name.
+// requests and responses have the same field lines.
 llhttp_t HeadParser::Impl::fresh_parser() {
   static const llhttp_settings_t settings = make_settings();
   llhttp_t parser;
   llhttp_init(&parser, HTTP_REQUEST, &settings);
-  llhttp_set_lenient_chunked_length(&parser, 1);
-  llhttp_set_lenient_transfer_encoding(&parser, 1);
   constexpr std::string_view kLine = "GET / HTTP/1.1\r\n";
   llhttp_execute(&parser, kLine.data(), kLine.size());
   return parser;
@@ -241,10 +243,6 @@ std::size_t HeadParser::Impl::read_fields(std::string_view text, const HeadLimit
       break;
     case HPE_CB_HEADER_FIELD_COMPLETE:
       refuse(431, "too_many_fields");
-      break;
-    case HPE_INVALID_CONTENT_LENGTH:
-    case HPE_UNEXPECTED_CONTENT_LENGTH:
-      refuse(400, "bad_content_length");
       break;
     default:
       refuse(400, "bad_field_line");
