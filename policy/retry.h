@@ -40,13 +40,14 @@ struct Outcome {
 // Where the exchange stands: the facts the rules of POLICY 2 ask for.
 struct Progress {
   int attempts = 0;          // made so far, the one just ended included
-  MonoTime first_attempt{};  // start of the first one
+  MonoTime first_attempt{};  // start of the first one; once body bytes went to the client, when the last of them did:
+                             // max_delay bounds the client's waiting, not how long a download may run
   bool committed = false;    // a byte of a response head has gone to the client
   bool client_gone = false;
   bool idempotent = false;    // safe or idempotent method, or an Idempotency-Key
   bool request_sent = false;  // at least one byte of the request went out in the attempt just ended
-  bool replayable = true;     // no body, or the whole body is within the replay limit
-  bool resumable = false;     // committed, but the body can be continued (POLICY 5)
+  bool replayable = true;     // no body, or all of it is kept for replay, or none of it has been read yet
+  bool resumable = false;     // committed, but the body can be continued (POLICY 5, resume.h)
 };
 
 // Why the verdict is what it is. The same name stands in the log, in the metric label and in Backoffd-Verdict.
@@ -93,15 +94,21 @@ constexpr std::string_view name(RetryPolicy policy) { return kRetryPolicyNames[s
 
 // What a policy wants of an outcome before the rules of POLICY 2 have their say.
 struct Wish {
-  Reason reason = Reason::none;     // none: relay as it is; retry; defer; failover; give_up; not_retryable
+  Reason reason = Reason::none;     // none: relay as it is; retry; resume; defer; failover; give_up; not_retryable
   int max_attempts = 0;             // 0: the configured retry.max_attempts; else the smaller of the two holds
   Reason after = Reason::attempts;  // what to say when max_attempts of the operation is used up
 };
 Wish standard_wish(const RetryConfig& config, const Outcome& outcome);
 Wish contextual_wish(const RetryConfig& config, Operation operation, const Outcome& outcome);
 
-// The whole decision. Pure: the budget's answer is an argument and is spent by the caller only when the verdict is
-// retry. The wait is the server's hint with jitter upward (never shortened) or full jitter of the backoff.
+// The whole decision. Pure: the budget's answer is an argument and is spent by the caller only when the action is
+// retry. The wait is the server's hint with jitter upward (never shortened) or full jitter of the backoff; the hint is
+// Retry-After, else the reset of a quota with nothing left. Allocates nothing.
+//
+// The order: first the policy's wish, and one that is no retry is the verdict (none, defer, failover, give_up,
+// not_retryable). Then the refusals of POLICY 2, of which the first that holds is named: client_gone, committed,
+// not_idempotent, body_too_large, attempts (or what the operation does then), deadline, budget. After the commit point
+// every outcome but a resume is `committed`: also an answer to the resuming attempt that would be relayed otherwise.
 Verdict judge(RetryPolicy policy, const RetryConfig& config, Operation operation, const Progress& progress,
               const Outcome& outcome, bool budget_allows, MonoTime now, Random& random);
 
