@@ -31,7 +31,7 @@ struct RequestFacts {
 
 struct ResponseFacts {
   int status = 0;                     // 100..999
-  std::span<const FieldView> fields;  // those that is_hint_field() of policy/hint.h names, and Date
+  std::span<const FieldView> fields;  // at least those that is_hint_field() of policy/hint.h names, and Date
   WallTime received{};                // when the head came, by our clock
 };
 
