@@ -1,12 +1,38 @@
 // One key's evidence -> how much its limit is reduced, and the way back.
+//
+//            limit event                hold over                 first answer that is no refusal
+//   OPEN ------------------> HOLD ------------------> TEST ------------------------------------> OPEN
+//                             ^                         |
+//                             +--- refused, or no answer
+//
+// OPEN sends at the learned pace; HOLD sends nothing; TEST has exactly one request under way. A limit event is all the
+// refusals of requests sent before its first refusal came: one piece of evidence, however many they are. Its end tells
+// what kind it was: a short one is a rate or a number of requests at once, a long one a ban or a used-up window.
+//
+// The rules and constants are those of the reference model `gr` (measured against 22 kinds of provider before they were
+// written here); where a rule is longer than a line it has a file of its own: measure, concurrency, prober, lossy,
+// quota, scope. What this file adds to the model: refusals are filed by scope, no pacing before the first refusal, a
+// base where no limit is configured, and a ramp after a long pause.
+//
+// Never reads a clock; `now` must not go back. Not thread-safe: owned by a key, behind the engine's mutex.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "policy/concurrency.h"
+#include "policy/hint.h"
+#include "policy/lossy.h"
+#include "policy/measure.h"
+#include "policy/prober.h"
+#include "policy/quota.h"
+#include "policy/random.h"
+#include "policy/scope.h"
 #include "policy/time.h"
 
 namespace backoffd::policy {
@@ -27,12 +53,187 @@ struct LearnerStatus {
   std::string reason;                 // ... and why, in words
 };
 
-// What a restart keeps of a key.
+// What a restart keeps of a key. A reader that finds only the first four fields restores what they say.
 struct LearnedKey {
   std::string key;
   double reduction_pct = 0;
   double base_rate = 0;                // requests/s the reduction is taken from where no limit is configured; 0: none
   std::vector<double> recovery_times;  // seconds, the last 50 Retry-After samples
+  std::uint64_t scope = 0;             // what the reduction is confined to (hash of a class or named quota); 0: all
+  int concurrency = 0;                 // requests at once that were found to be allowed; 0: none found
+  double ban_seconds = 0;              // how long silent bans lasted; 0: none seen
+  double paused_seconds = 0;           // left of a pause or exhaustion
+};
+
+struct LearnerLimits {
+  double rate = 0;      // configured requests/s, of the limit that allows the most; 0: none configured
+  double max_rate = 0;  // learning may rise up to this; 0: the configured limit
+  Duration max_pause = std::chrono::seconds(300);
+  Duration retry_after_cap = std::chrono::seconds(900);
+  bool probe = true;
+};
+
+// What has to be known of an attempt when its answer comes. Number 0: the learner has not seen it.
+struct Sent {
+  std::uint64_t number = 0;
+  MonoTime at{};
+  std::uint64_t request_class = 0;
+  std::uint64_t quota_number = 0;
+  std::int16_t scope = ScopeTable::kRest;
+  std::int16_t in_flight = 0;  // itself included, at most 32767
+};
+
+class Learner {
+ public:
+  explicit Learner(const LearnerLimits& limits);
+
+  // --- asked by the throttle ---
+  // When may the next request of that scope start? now, later, or kNever where only an answer can change it.
+  MonoTime next_time(int scope, int in_flight, MonoTime now);
+  // Paused longer than max_pause: when it ends; none where it is not so.
+  std::optional<MonoTime> exhausted_until(int scope, MonoTime now) const;
+  int scope_of(std::uint64_t request_class) const { return scopes_.of(request_class); }
+  std::uint32_t scopes_version() const { return scopes_.version() + widened_; }
+
+  // --- told by the throttle and the engine ---
+  // `in_flight` counts this one.
+  Sent on_send(std::uint64_t request_class, int in_flight, MonoTime now);
+  void on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random);
+  void on_lost(const Sent& sent, MonoTime now);  // the attempt ended without an answer, or was never made
+  void on_idle(MonoTime now);                    // nothing waits
+
+  // --- read by the operator ---
+  // 0: no limit is configured and none is known.
+  double base_rate() const { return limit_; }
+  double effective_rate() const;
+  bool above_configured() const { return limits_.rate > 0 && pace_ > limits_.rate; }
+  bool holding() const { return mode_ != Mode::open; }
+  double pace() const { return pace_; }  // infinity: none
+  int concurrency() const { return concurrency_.cap(); }
+  std::optional<Duration> recovery_estimate(MonoTime now) const;
+  LearnerStatus status(MonoTime now) const;
+  std::uint64_t version() const { return version_; }  // grows when learned() would differ by more than its age
+
+  std::optional<LearnedKey> learned(MonoTime now) const;  // without its `key`; none: nothing worth keeping
+  void restore(const LearnedKey& learned, Duration age, MonoTime now);
+
+ private:
+  enum class Mode : std::uint8_t { open, hold, test };
+  // What changed last, for status(); in figures, because text is made only when somebody asks.
+  enum class Change : std::uint8_t {
+    none,
+    refused,
+    paused,
+    exhausted,
+    cut_measured,
+    cut_ladder,
+    cut_safe,
+    cut_ban,
+    probe_refused,
+    concurrency_found,
+    transient,
+    shared_pool,
+    raised,
+    restored,
+    calm
+  };
+  struct Event {  // the limit event under way
+    double began = 0;
+    double rate = 0;  // the pace that was refused
+    bool probe = false;
+    bool exhausted = false;
+    int answers = 0;  // refusals
+    int failed_tests = 0;
+    double told = 0;  // longest Retry-After, seconds; 0: none
+  };
+  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+  // sending
+  bool in_scope(int scope) const { return narrow_ == ScopeTable::kNone || narrow_ == scope; }
+  double rate(double now) const;
+  bool paced(double now) const;
+  void tick(double now);
+  bool steady(double now) const;
+  // answers
+  void read_headers(const Sent& sent, const Hint& hint, double now);
+  void on_refusal(const Sent& sent, int scope, const Hint& hint, double now, Random& random);
+  void on_answer(const Sent& sent, int scope, int status, double now);
+  int named_scope(std::uint64_t request_class, std::uint64_t named);
+  void narrow_or_widen(int scope, double now);
+  void begin_event(double now);
+  void lengthen_after_failed_test(double now);
+  void hold(double told, double now, Random& random);
+  void leak_strikes(double now);
+  void adjust_in_shared_pool(double now);
+  // the verdict at the end of an event
+  void end_event(const Sent& test, double now);
+  void soft_event(double lost, double now);
+  void hard_event(double lost, double now);
+  double ladder_points() const { return strikes_ < 5 ? 10 : strikes_ < 10 ? 20 : 30; }
+  void set_pace(double pace, Change change, double now);
+  void note(Change change, double a, double b, double now);
+  double measured_base(double now) const;
+  double reduction_pct() const;
+  bool blocked_long(double now) const;
+  std::string reason() const;
+  void add_recovery_time(double seconds);
+
+  // --- constant after construction ---
+  LearnerLimits limits_;
+  double top_;  // the pace never goes above
+
+  // --- pace ---
+  double limit_;     // L: configured, or the base that was measured; 0: none
+  double pace_;      // R
+  double next_ = 0;  // earliest next start
+  double first_send_ = -1;
+  double ramp_from_ = 0;
+  double last_send_ = 0;
+  double announced_ = kInfinity;  // quota / window where an answer names these alone
+  bool provoked_ = false;         // a refusal has come and is not forgotten yet
+  bool rising_ = false;           // the last change of the pace was upward
+  std::uint64_t number_ = 0;
+
+  // --- limit events ---
+  Mode mode_ = Mode::open;
+  Event event_;
+  double hold_ = 0;
+  double hold_until_ = 0;
+  double cut_at_ = -1;  // answers to requests sent up to here belong to the running event
+  double last_event_ = -kInfinity;
+  std::uint64_t test_ = 0;  // number of the test under way; 0: none
+  double strikes_ = 0;      // leaky count of limit events
+  double leak_at_ = 0;
+  int leak_accepted_ = 0;
+  double ladder_ = 0;   // provisional reduction while blocked, percent
+  double ban_ok_ = 0;   // the hold that ended the last silent ban ...
+  double ban_bad_ = 0;  // ... and the longest that did not
+  double resumed_at_ = 0;
+  int resumed_sends_ = 0;
+  double safe_ = 0;  // a pace held for a minute without event
+  double pace_since_ = 0;
+  double confirmed_ = 0;
+
+  // --- the longer rules ---
+  Measure measure_;
+  ConcurrencyFinder concurrency_;
+  Prober prober_;
+  LossyPool lossy_;
+  ScopeTable scopes_;
+  std::array<Quota, ScopeTable::kScopes> quotas_{};
+  int narrow_ = ScopeTable::kNone;  // the scope that the learned state is confined to
+  std::uint32_t widened_ = 0;
+  double latency_ = 0.2;
+
+  // --- for the operator ---
+  int consecutive_429s_ = 0;
+  std::uint64_t answers_ = 0;
+  std::array<float, 50> recovery_times_{};  // ring
+  std::uint32_t recovery_count_ = 0;
+  Change change_ = Change::none;
+  double change_a_ = 0, change_b_ = 0;
+  double changed_at_ = 0;
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace backoffd::policy

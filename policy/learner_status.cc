@@ -1,0 +1,174 @@
+// What the learner shows of itself and what it keeps over a restart: reads, and restore() which writes a fresh one.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "policy/learner.h"
+
+namespace backoffd::policy {
+namespace {
+
+constexpr double kDay = 86400;
+constexpr double kShown = 0.5;  // per cent: below it a key is `normal`
+
+double at(MonoTime time) { return seconds(time.time_since_epoch()); }
+MonoTime time_at(double s) { return MonoTime(from_seconds(s)); }
+
+// What was not confirmed for a day is half as likely still so.
+double aged(double reduction, double seconds_unconfirmed) {
+  return reduction * std::exp2(-std::max(0.0, seconds_unconfirmed) / kDay);
+}
+
+template <class... Args>
+std::string print(const char* format, Args... args) {
+  std::array<char, 160> text;
+  std::snprintf(text.data(), text.size(), format, args...);
+  return text.data();
+}
+
+}  // namespace
+
+double Learner::effective_rate() const {
+  if (limit_ <= 0) return announced_ < kInfinity ? announced_ : 0;
+  double rate = std::min(pace_, announced_);
+  for (const Quota& quota : quotas_)
+    if (quota.even_rate() > 0) rate = std::min(rate, quota.even_rate());
+  return rate;
+}
+
+double Learner::reduction_pct() const {
+  if (limit_ <= 0) return 0;
+  const double reduction = 100 * (1 - std::min(effective_rate(), limit_) / limit_);
+  return std::max(reduction, holding() ? ladder_ : 0.0);
+}
+
+bool Learner::blocked_long(double now) const {
+  if (mode_ == Mode::open) return false;
+  return event_.told > 0 || event_.failed_tests > 0 || hold_until_ - now > 1;
+}
+
+std::optional<Duration> Learner::recovery_estimate(MonoTime now) const {
+  if (holding() && event_.told > 0 && hold_until_ > at(now)) return from_seconds(hold_until_ - at(now));
+  if (recovery_count_ == 0) return std::nullopt;
+  std::array<float, 50> samples = recovery_times_;
+  const std::size_t n = std::min<std::size_t>(recovery_count_, samples.size());
+  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(n / 2);
+  std::nth_element(samples.begin(), middle, samples.begin() + static_cast<std::ptrdiff_t>(n));
+  return from_seconds(*middle);
+}
+
+void Learner::add_recovery_time(double seconds) {
+  recovery_times_[recovery_count_++ % recovery_times_.size()] = static_cast<float>(seconds);
+  if (recovery_count_ == 2 * recovery_times_.size()) recovery_count_ = recovery_times_.size();
+  ++version_;
+}
+
+LearnerStatus Learner::status(MonoTime now) const {
+  const double t = at(now);
+  LearnerStatus status;
+  status.consecutive_429s = consecutive_429s_;
+  status.reduction_pct = reduction_pct();
+  if (recovery_count_ > 0 || holding())
+    if (const auto estimate = recovery_estimate(now)) status.recovery_time_estimate = seconds(*estimate);
+  if (mode_ == Mode::hold && hold_until_ > t) status.paused_until = time_at(hold_until_);
+  status.changed = time_at(changed_at_);
+  status.reason = reason();
+
+  if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now))
+    status.state = LearnerState::exhausted;
+  else if (blocked_long(t))
+    status.state = LearnerState::paused;
+  else if (status.reduction_pct > kShown)
+    status.state = rising_ || prober_.probing() ? LearnerState::recovering : LearnerState::reducing;
+  else
+    status.state = answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
+  return status;
+}
+
+std::string Learner::reason() const {
+  switch (change_) {
+    case Change::none:
+      return "";
+    case Change::refused:
+      return print("refused at %.3g/s; trying again after %.3g s", change_b_, change_a_);
+    case Change::paused:
+      return print("the provider asked for a pause of %.4g s", change_a_);
+    case Change::exhausted:
+      return print("the provider asked to come back in %.6g s; answering at once", change_a_);
+    case Change::cut_measured:
+      return print("cut from %.3g/s to %.3g/s: that is what was accepted", change_a_, change_b_);
+    case Change::cut_ladder:
+      return print("cut from %.3g/s to %.3g/s after repeated refusals", change_a_, change_b_);
+    case Change::cut_safe:
+      return print("back from %.3g/s to %.3g/s, which held before", change_a_, change_b_);
+    case Change::cut_ban:
+      return print("cut from %.3g/s to %.3g/s after a long block", change_a_, change_b_);
+    case Change::probe_refused:
+      return print("a trial at %.3g/s was refused; the pace stays", change_a_);
+    case Change::concurrency_found:
+      return print("the provider allows %.0f requests at once", change_a_);
+    case Change::transient:
+      return "a refusal by itself; the pace stays";
+    case Change::shared_pool:
+      return print("refusals do not follow our pace; %.3g/s brings most", change_b_);
+    case Change::raised:
+      return print("raised from %.3g/s to %.3g/s after a clean trial", change_a_, change_b_);
+    case Change::restored:
+      return print("restored with %.1f %% reduction", change_a_);
+    case Change::calm:
+      return "no refusal for ten minutes at the full pace";
+  }
+  return "";
+}
+
+// --- over a restart
+// ---------------------------------------------------------------------------------------------------
+
+std::optional<LearnedKey> Learner::learned(MonoTime now) const {
+  const double t = at(now);
+  LearnedKey key;
+  const double pace_reduction = limit_ > 0 ? 100 * (1 - std::min(pace_, limit_) / limit_) : 0;
+  key.reduction_pct = aged(pace_reduction, t - confirmed_);
+  key.base_rate = limits_.rate > 0 ? 0 : limit_;
+  const std::uint32_t n = std::min<std::uint32_t>(recovery_count_, recovery_times_.size());
+  for (std::uint32_t i = recovery_count_ - n; i != recovery_count_; ++i)
+    key.recovery_times.push_back(recovery_times_[i % recovery_times_.size()]);
+  key.scope = narrow_ == ScopeTable::kNone ? 0 : scopes_.id(narrow_);
+  key.concurrency = concurrency_.cap();
+  key.ban_seconds = ban_ok_;
+  key.paused_seconds = mode_ == Mode::hold && event_.told > 0 ? std::max(0.0, hold_until_ - t) : 0;
+  if (key.reduction_pct < kShown && key.recovery_times.empty() && key.concurrency == 0 && key.ban_seconds == 0 &&
+      key.paused_seconds == 0)
+    return std::nullopt;
+  return key;
+}
+
+void Learner::restore(const LearnedKey& key, Duration age, MonoTime now) {
+  const double t = at(now);
+  for (const double sample : key.recovery_times)
+    if (sample > 0 && std::isfinite(sample)) add_recovery_time(sample);
+  if (limits_.rate <= 0 && key.base_rate > 0) limit_ = key.base_rate;
+  const double reduction = aged(std::clamp(key.reduction_pct, 0.0, 100.0), seconds(age));
+  const double paused = std::min(key.paused_seconds, 86400.0) - seconds(age);
+  if (limit_ > 0 && reduction >= kShown) pace_ = std::max(1.0 / 60, limit_ * (1 - reduction / 100));
+  if (key.concurrency > 0) concurrency_.found(key.concurrency, t);
+  if (key.ban_seconds > 0) ban_ok_ = std::min(key.ban_seconds, 120.0);
+  provoked_ = reduction >= kShown || paused > 0;
+  if (provoked_ && key.scope != 0) {
+    narrow_ = scopes_.name(key.scope, key.scope, ScopeTable::kNone).scope;
+    ++widened_;
+  }
+  if (paused > 0) {
+    mode_ = Mode::hold;
+    hold_ = paused;
+    hold_until_ = t + paused;
+    event_ = {.began = t, .rate = pace_ < kInfinity ? pace_ : 1.0, .told = paused};
+    event_.exhausted = paused > seconds(limits_.max_pause);
+  }
+  last_event_ = pace_since_ = confirmed_ = t;
+  prober_.begin(t + Prober::rest(std::min(pace_, 1e9)));
+  note(Change::restored, reduction, 0, t);
+}
+
+}  // namespace backoffd::policy

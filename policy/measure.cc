@@ -1,0 +1,42 @@
+#include "policy/measure.h"
+
+#include <algorithm>
+
+namespace backoffd::policy {
+
+void Measure::accepted(double now) { accepts_[total_++ % accepts_.size()] = millis(now); }
+
+void Measure::event_ended(double now) { events_[event_count_++ % events_.size()] = {now, total_}; }
+
+std::optional<double> Measure::limit(double now, double pace, double first_send) const {
+  const std::uint32_t kept = std::min<std::uint32_t>(event_count_, events_.size());
+  for (std::uint32_t i = event_count_ - kept; i != event_count_; ++i) {  // the oldest that still counts
+    const Mark& mark = events_[i % events_.size()];
+    if (now - mark.at > kEventsAge) continue;
+    const double accepted = static_cast<double>(total_ - mark.total);
+    // REQUIRES two of them: the newest mark is the event before this one at best.
+    if (i + 1 == event_count_ || now - mark.at < 1.0 || last_idle_ >= mark.at || accepted < 3) break;
+    return accepted / (now - mark.at);
+  }
+  const double width = std::min({120.0, std::max(5.0, 30 / pace), now - first_send});
+  if (width < 1.0 || last_idle_ > now - width) return std::nullopt;
+  return rate_before(now, width, first_send);
+}
+
+std::optional<double> Measure::rate_before(double at, double width, double first_send) const {
+  const std::uint32_t end = millis(at);
+  const auto kept = std::min<std::uint64_t>(total_, accepts_.size());
+  int n = 0;
+  double span = width;
+  for (std::uint64_t i = total_; i-- > total_ - kept;) {
+    const auto age = static_cast<std::int32_t>(end - accepts_[i % accepts_.size()]);
+    if (age > width * 1e3) break;
+    if (age < 0) continue;  // accepted after `at`
+    ++n;
+    if (i == total_ - kept && total_ > kept) span = std::max(1e-3, age * 1e-3);  // the ring reaches no further back
+  }
+  if (n < 5) return std::nullopt;
+  return n / std::min(span, std::max(0.5, at - first_send));
+}
+
+}  // namespace backoffd::policy

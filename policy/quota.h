@@ -1,0 +1,72 @@
+// What the answers say is left of a quota (RateLimit, X-RateLimit-*), carried on between the answers: every request
+// sent takes one away. Until the reset nothing is sent once none is left, and the last tenth is spread evenly over the
+// time that remains, so that the end of a quota is a slow-down and not a wall.
+//
+// Times are seconds of one monotonic clock. Not thread-safe: owned by a Learner, one a scope.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "policy/hint.h"
+#include "policy/time.h"
+
+namespace backoffd::policy {
+
+class Quota {
+ public:
+  static constexpr double kReserve = 0.1;    // the share of the quota that is spread evenly
+  static constexpr double kMargin = 0.02;    // seconds after the reset, for a server whose clock is coarse
+  static constexpr double kLeastWindow = 2;  // a shorter window is not worth spreading
+
+  bool running(double now) const { return reset_ > now; }
+  double reset() const { return reset_; }
+  double limit() const { return limit_; }
+  // The even pace of the whole quota; 0: not known.
+  double even_rate() const { return limit_ > 0 && window_ > 0 ? limit_ / window_ : 0; }
+
+  // When the next request may start. `last_send`: when the last one did.
+  double next_time(double now, double last_send) const {
+    if (!running(now)) return now;
+    if (left_ <= 0) return reset_ + kMargin;
+    if (window_ <= kLeastWindow || left_ >= kReserve * limit_) return now;
+    return std::max(now, std::min(reset_ + kMargin, last_send + (reset_ - last_send) / (left_ + 1)));
+  }
+
+  std::uint64_t sent() {  // one request starts; its number among those that count here
+    left_ -= 1;
+    return ++number_;
+  }
+
+  // An answer to request `number` (0: it was sent before this quota was known). Answers overtake each other: only one
+  // to a later request than the last that was believed is news. REQUIRES: hint.remaining and hint.reset are set.
+  void read(const Hint& hint, std::uint64_t number, double now) {
+    if (number < read_) return;
+    read_ = number;
+    const double t = seconds(*hint.reset);
+    left_ = static_cast<double>(*hint.remaining) - (number == 0 ? 0.0 : static_cast<double>(number_ - number));
+    reset_ = now + t;
+    if (hint.limit)
+      limit_ = static_cast<double>(*hint.limit);
+    else
+      limit_ = std::max(limit_, static_cast<double>(*hint.remaining));
+    window_ = hint.window ? seconds(*hint.window) : std::max(window_, t);
+  }
+
+  // Two classes of requests that report the same quota with the same reset use one quota.
+  bool same_as(const Hint& hint, double now) const {
+    if (!hint.limit || !running(now)) return false;
+    const double apart = now + seconds(*hint.reset) - reset_;
+    return static_cast<double>(*hint.limit) == limit_ && apart < 2 && apart > -2;
+  }
+
+ private:
+  double left_ = 0;
+  double reset_ = 0;  // 0: nothing known
+  double limit_ = 0;
+  double window_ = 0;
+  std::uint64_t number_ = 0;
+  std::uint64_t read_ = 0;
+};
+
+}  // namespace backoffd::policy
