@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/admission.h"
 #include "policy/config.h"
 #include "policy/facts.h"
 #include "policy/gate.h"
@@ -36,31 +37,12 @@ namespace backoffd::policy {
 struct KeyState;
 class Engine;
 
-// Names the waiting exchange to whoever routes the grant: the worker it lives on and a number unique there.
-struct Ticket {
-  std::uint32_t worker = 0;
-  std::uint64_t number = 0;
-};
-
-struct Admission {
-  enum class Kind { granted, queued, refused };
-  Kind kind = Kind::granted;
-  Reason reason = Reason::none;  // refused: queue_full, exhausted, or queue_timeout (from a Grant)
-  Duration retry_after{};        // refused: when a new request would have a chance; a true figure, whole seconds up
-};
-
-// A queued exchange's turn has come (granted), or its wait has ended without one (refused).
-struct Grant {
-  Ticket ticket;
-  Admission admission;
-};
-using Grants = std::vector<Grant>;
-
-// What was decided when the exchange was admitted. Move-only; holds its key in memory. Destroy it on any thread.
+// What was decided when the exchange was admitted. Move-only; holds its key in memory. Destroy it on any thread, before
+// the engine. Call Engine::release() first where others may wait: only that can hand the place on at once.
 class Plan {
  public:
   Plan() = default;
-  Plan(Plan&& other) noexcept;
+  Plan(Plan&& other) noexcept = default;
   Plan& operator=(Plan&& other) noexcept;
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
@@ -74,19 +56,24 @@ class Plan {
   Arm provider_learning;
   bool counted = true;                      // false: HEAD that count_head leaves out of the rates
   bool safe_method = false;                 // GET HEAD OPTIONS TRACE: may be tried at an alternate
+  bool in_washout = false;                  // provider-learning by slices: left out of a comparison
   std::string_view next_alternate() const;  // host to fail over to; empty: none (left)
 
  private:
   friend class Engine;
-  Engine* engine_ = nullptr;
+  struct NotOwned {
+    void operator()(Engine*) const {}
+  };
+  std::unique_ptr<Engine, NotOwned> engine_;  // null: empty or moved from; then nothing is held
   KeyState* key_ = nullptr;
   enum class Place : std::uint8_t { outside, queued, granted } place_ = Place::outside;
-  Ticket ticket_{};
+  std::uint32_t waiter_ = 0;  // queued: the place in the key's queue
   std::uint32_t role_ = 0;
-  std::uint32_t alternate_ = 0;
-  std::uint64_t sent_ = 0;           // number of the attempt's send, for the learner
-  std::uint64_t request_class_ = 0;  // hash of method and first path segment (scope of a refusal)
-  std::uint64_t client_ = 0;         // hash of the client: fairness in the queue
+  std::uint32_t alternate_ = 0;                           // how many of the alternates have been tried
+  const std::vector<std::string>* alternates_ = nullptr;  // of the provider that the request went to first
+  Sent sent_;                                             // the attempt under way, for the learner
+  std::uint64_t request_class_ = 0;                       // hash of method and first path segment (scope of a refusal)
+  std::uint64_t client_ = 0;                              // hash of the client: fairness in the queue
 };
 
 // What conclude() found: the verdict, and what to tell the client with it.
@@ -170,6 +157,7 @@ class Engine {
  private:
   friend class Plan;
   struct State;
+  void give_back(Plan& plan, MonoTime now);  // under the mutex
   std::unique_ptr<State> state_;
 };
 
