@@ -43,8 +43,8 @@ class ScopeTable {
 
  private:
   struct Entry {
-    std::uint64_t id = 0;  // 0: free
-    std::uint32_t used = 0;
+    std::uint64_t id = 0;
+    std::uint32_t used = 0;  // when it was last named; 0: free
   };
   struct Member {
     std::uint64_t request_class = 0;
@@ -53,7 +53,7 @@ class ScopeTable {
 
   int find(std::uint64_t id) const {
     for (int i = 1; i < kScopes; ++i)
-      if (id != 0 && entries_[static_cast<std::size_t>(i)].id == id) return i;
+      if (const Entry& entry = entries_[static_cast<std::size_t>(i)]; entry.used != 0 && entry.id == id) return i;
     return kRest;
   }
 
