@@ -1,6 +1,5 @@
 #include "admin/json.h"
 
-// A failed assertion of RapidJSON would abort; every call below keeps its preconditions, so NDEBUG costs nothing.
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
@@ -15,8 +14,8 @@
 namespace backoffd::admin::json {
 namespace {
 
-// RapidJSON 1.1.0 adds the exponent and the count of decimals in an int before it looks at their size:
-// "0.1e-2147483647" overflows and then reads outside a table. No number that means something here is longer than this.
+// RapidJSON 1.1.0 adds exponent and decimals in an int before it looks at their size: 0.0000000000001e-2147483639
+// overflows it and then reads outside a table. No number that means something here is longer than this.
 constexpr std::size_t kLongestNumber = 40;
 constexpr std::size_t kLongestExponent = 4;
 
@@ -237,34 +236,6 @@ void emit(Writer& writer, const Value& value) {
 }
 
 }  // namespace
-
-Value::Value(std::uint64_t value) {
-  if (value <= INT64_MAX) {
-    state_ = static_cast<std::int64_t>(value);
-  } else {
-    state_ = static_cast<double>(value);  // beyond every range that is asked for
-  }
-}
-
-double Value::number() const {
-  const std::int64_t* whole = integer();
-  return whole ? static_cast<double>(*whole) : *std::get_if<double>(&state_);
-}
-
-const Value* Value::find(std::string_view name) const {
-  const Object* members = object();
-  if (!members) return nullptr;
-  const auto it = std::find_if(members->begin(), members->end(), [&](const Member& m) { return m.first == name; });
-  return it == members->end() ? nullptr : &it->second;
-}
-
-Value* Value::find(std::string_view name) { return const_cast<Value*>(std::as_const(*this).find(name)); }
-
-Value& Value::operator[](std::string_view name) {
-  if (!object()) state_ = Object();
-  if (Value* there = find(name)) return *there;
-  return object()->emplace_back(std::string(name), Value()).second;
-}
 
 policy::Result<Document> parse(std::string_view text, Dialect dialect, const Limits& limits) {
   if (text.size() > limits.bytes) {
