@@ -1,0 +1,39 @@
+// Everything an operator can set, all rooms together: plain structs, a default and a meaning at each field. Read and
+// checked by admin/config_reader from the table in admin/config_keys.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/config.h"
+#include "proxy/config.h"
+
+namespace backoffd::admin {
+
+enum class LogLevel { debug, info, warning, error };
+inline constexpr std::array<std::string_view, 4> kLogLevelNames = {"debug", "info", "warning", "error"};
+constexpr std::string_view name(LogLevel level) { return kLogLevelNames[static_cast<std::size_t>(level)]; }
+
+struct AdminConfig {
+  std::string listen = "127.0.0.1:9901";  // admin.listen: one address and port; "off": no admin interface
+  std::string token_file;                 // admin.token_file: bearer token of all calls but the health checks
+  std::vector<std::string> hosts;         // admin.hosts: names a Host field may bear besides loopback ones
+};
+
+struct Config {
+  policy::Config policy;
+  proxy::Config proxy;
+  AdminConfig admin;
+  std::string state_dir;  // state_dir: where learned state is kept when learning.path is empty; empty: nowhere
+  LogLevel log_level = LogLevel::info;
+};
+
+// The file that learned state is kept in; empty: it is not kept.
+inline std::string learning_path(const Config& config) {
+  if (!config.policy.learning.path.empty() || config.state_dir.empty()) return config.policy.learning.path;
+  return config.state_dir + "/learning.json";
+}
+
+}  // namespace backoffd::admin
