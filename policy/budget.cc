@@ -11,6 +11,7 @@ RetryBudget::RetryBudget(const BudgetConfig& config)
       floor_(floor_cap_) {}
 
 void RetryBudget::roll(MonoTime now) {
+  now = std::max(now, rolled_);
   floor_ = std::min(floor_cap_, floor_ + floor_rate_ * seconds(now - rolled_));
   rolled_ = now;
   const std::int64_t bucket = now.time_since_epoch() / kBucket;

@@ -15,7 +15,7 @@ class RetryBudget {
  public:
   explicit RetryBudget(const BudgetConfig& config);
 
-  // REQUIRES, of all three: `now` does not run backwards.
+  // A `now` before that of an earlier call counts as that one: threads read the clock before they get the lock.
   void count_request(MonoTime now);  // a first attempt; retries are not requests, or they would earn more retries
   bool allows(MonoTime now);         // may one more retry be made?
   void spend(MonoTime now);          // one is made

@@ -55,6 +55,14 @@ TEST(Budget, ALongSilenceEmptiesTheWindow) {
   EXPECT_EQ(spend_all(budget, kStart + 100h), 0);
 }
 
+TEST(Budget, AClockReadBeforeTheLockDoesNoHarm) {
+  RetryBudget budget({.ratio = 0.2, .min_per_second = 0});
+  spend_all(budget, kStart);  // the floor
+  for (int i = 0; i < 100; ++i) budget.count_request(kStart + 500ms);
+  EXPECT_TRUE(budget.allows(kStart + 499ms));
+  EXPECT_EQ(spend_all(budget, kStart + 500ms), 17);  // 20 % of all 100, less the 3 above
+}
+
 // The same rule over lists of events that are never forgotten.
 struct Model {
   BudgetConfig config;
