@@ -50,28 +50,35 @@ $(POLICY_LIB): $(call objects,$(call sources,policy))
 $(PROXY_LIB): $(call objects,$(call sources,proxy)) $(LLHTTP_OBJ)
 $(ADMIN_LIB): $(call objects,$(call sources,admin))
 $(OBJ)/lib%.a:
+	@echo "  AR    $@"
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(OUT)/backoffd: $(OBJ)/admin/main.o $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS)
+	@echo "  LD    $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS)
 
 $(OUT)/policy-test: $(call objects,$(wildcard tests/policy/*_test.cc)) $(POLICY_LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(GTEST_LIBS)
+	@echo "  LD    $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(GTEST_LIBS)
 
 SUPPORT := $(call objects,$(wildcard tests/support/*.cc))
 $(OUT)/proxy-test: $(call objects,$(wildcard tests/proxy/*_test.cc)) $(SUPPORT) $(PROXY_LIB) $(POLICY_LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(PROXY_LIBS) $(GTEST_LIBS)
+	@echo "  LD    $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(PROXY_LIBS) $(GTEST_LIBS)
 
 $(OUT)/admin-test: $(call objects,$(wildcard tests/admin/*_test.cc)) $(SUPPORT) $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS) $(GTEST_LIBS)
+	@echo "  LD    $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS) $(GTEST_LIBS)
 
 $(OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(LLHTTP_CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(OPT) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(OBJ)/%.o: %.cc
 	@mkdir -p $(@D) $(OUT)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CXX   $<"
+	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

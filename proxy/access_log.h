@@ -1,0 +1,71 @@
+// One line an exchange, key=value, with the reason in the same words as the metrics and the answer. Never a credential,
+// a query string or a body.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "policy/gate.h"
+#include "policy/result.h"
+#include "policy/retry.h"
+#include "policy/time.h"
+#include "proxy/net/handles.h"
+
+namespace backoffd::proxy {
+
+// Where the lines go: a file, standard output, or nowhere. Shared by all workers; each writes whole lines with
+// O_APPEND, so they do not mix. open() and reopen() belong to the main thread; fd() to any.
+class LogFile {
+ public:
+  // "-", "off" or a path. The error names the path and the cause.
+  static policy::Result<std::unique_ptr<LogFile>> open(const std::string& where);
+  // After the file was moved away (SIGHUP). Keeps the old one where the path cannot be opened, and says so.
+  policy::Result<bool> reopen();
+  int fd() const { return fd_.get(); }  // -1: off
+
+ private:
+  std::string path_;
+  Fd fd_;
+};
+
+// What the line says of one exchange.
+struct AccessRecord {
+  policy::WallTime start{};
+  std::string_view request_id, client, method, scheme, host, path;
+  std::uint16_t port = 0;
+  std::string_view key, operation;
+  policy::RetryPolicy retry_policy = policy::RetryPolicy::standard;
+  policy::Arm contextual_retry, provider_learning;
+  int status = 0;  // given to the client; 0: none
+  int attempts = 0;
+  std::string_view verdict;      // the reason's or refusal's name
+  std::string_view detail;       // of the last failure, "" when there was none
+  std::uint64_t bytes_in = 0;    // request body
+  std::uint64_t bytes_out = 0;   // response body given to the client
+  std::uint64_t resumed_at = 0;  // offset of the last resume, 0: none
+  policy::Duration queued{};     // in the throttle's queue
+  policy::Duration backoff{};    // between attempts
+  policy::Duration head{};       // until the response head was given
+  policy::Duration total{};
+};
+
+// One worker's end of it: lines are collected and written once a turn, or when they fill the buffer. Worker's thread.
+class AccessLog {
+ public:
+  explicit AccessLog(const LogFile& file) : file_(file) {}
+  ~AccessLog() { flush(); }
+
+  bool on() const { return file_.fd() >= 0; }
+  void write(const AccessRecord& record);
+  void flush();
+  bool empty() const { return lines_.empty(); }
+  std::uint64_t lost() const { return lost_; }  // lines that could not be written (disk full)
+
+ private:
+  const LogFile& file_;
+  std::string lines_;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace backoffd::proxy

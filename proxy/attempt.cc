@@ -1,0 +1,107 @@
+#include "proxy/attempt.h"
+
+#include <utility>
+
+#include "proxy/worker.h"
+
+namespace backoffd::proxy {
+
+namespace {
+constexpr int kMostInterims = 64;  // an origin that sends more 1xx than this is a flood, not a hint
+}
+
+Attempt::Attempt(Worker& worker, Owner& owner, Origin origin, bool fresh)
+    : worker_(worker),
+      owner_(owner),
+      origin_(std::move(origin)),
+      fresh_(fresh),
+      parser_(HeadParser::Kind::response, worker.response_limits) {}
+
+Attempt::~Attempt() = default;
+
+void Attempt::start() {
+  if (!fresh_) {
+    if (auto kept = worker_.idle_pool.take(origin_.pool_key())) {
+      worker_.counters.reused_connections.add();
+      reused_ = true;
+      adopt(std::move(kept));
+      return;
+    }
+  }
+  connector_ = std::make_unique<Connector>(worker_, origin_, static_cast<Connector::Owner&>(*this));
+}
+
+void Attempt::adopt(std::unique_ptr<Stream> stream) {
+  stream_ = std::move(stream);
+  stream_->set_owner(this);
+  stream_->set_in_limit(worker_.config.limits.body_buffer);
+  written_before_ = stream_->bytes_written();
+  phase_ = Phase::ready;
+}
+
+void Attempt::connected(std::unique_ptr<Stream> stream) {
+  worker_.loop.bury(std::move(connector_));
+  adopt(std::move(stream));
+  owner_.attempt_progress();
+}
+
+void Attempt::connect_failed(policy::OutcomeKind kind, DialError error, std::string detail) {
+  worker_.loop.bury(std::move(connector_));
+  dial_error_ = error;
+  fail(kind, std::move(detail));
+  owner_.attempt_progress();
+}
+
+void Attempt::sent() {
+  phase_ = Phase::awaiting;
+  stream_->touch();
+  renew_deadline();
+}
+
+void Attempt::renew_deadline() { stream_->set_deadline(worker_.config.timeouts.response_head); }
+
+void Attempt::progress() {
+  if (phase_ == Phase::awaiting || phase_ == Phase::ready) read_head();
+  owner_.attempt_progress();
+}
+
+void Attempt::read_head() {
+  while (phase_ == Phase::awaiting || phase_ == Phase::ready) {
+    const HeadParser::State state = parser_.feed(stream_->in());
+    if (state == HeadParser::State::error) {
+      fail(policy::OutcomeKind::bad_response, std::string(parser_.error().name));
+      return;
+    }
+    if (state == HeadParser::State::more) break;
+    const int status = parser_.head().status();
+    if (status >= 200 || status == 101) {
+      phase_ = Phase::answered;
+      stream_->clear_deadline();
+      stream_->touch();
+      return;
+    }
+    if (++interims_ > kMostInterims) {
+      fail(policy::OutcomeKind::bad_response, "more than 64 interim responses");
+      return;
+    }
+    owner_.interim(parser_.head());
+    parser_ = HeadParser(HeadParser::Kind::response, worker_.response_limits);
+  }
+  stream_->touch();
+  if (stream_->read_ended() || stream_->failed()) {
+    // A head that broke off is no valid response, but like a reset it never said anything that could be relayed.
+    fail(policy::OutcomeKind::reset,
+         parser_.started() ? "closed inside the response head" : "closed before a response");
+  } else if (stream_->timed_out()) {
+    fail(policy::OutcomeKind::head_timeout, "no response head within timeouts.response_head");
+  }
+}
+
+void Attempt::fail(policy::OutcomeKind kind, std::string detail) {
+  phase_ = Phase::failed;
+  failure_ = kind;
+  detail_ = std::move(detail);
+  if (stream_) stream_->clear_deadline();
+}
+
+}  // namespace backoffd::proxy

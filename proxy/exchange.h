@@ -1,0 +1,148 @@
+// One client request from admission to last byte: it asks the policy, makes attempts, and gives the client exactly one
+// answer.
+//
+//     start --> queued --> attempting --> relaying --> finished
+//                 ^            |  ^           |
+//                 |            v  |           v (broken body that can be continued)
+//                 +------- backing_off <------+
+//
+// A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a Relay. Before the commit point (`committed_`, set
+// in commit() alone) any answer is possible; after it only more bytes of this one. Owned by the Session; worker's
+// thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policy/engine.h"
+#include "policy/resume.h"
+#include "proxy/access_log.h"
+#include "proxy/attempt.h"
+#include "proxy/http/head.h"
+#include "proxy/http/replay_body.h"
+#include "proxy/http/rewrite.h"
+#include "proxy/http/target.h"
+#include "proxy/kept_answer.h"
+#include "proxy/refusal.h"
+#include "proxy/relay.h"
+#include "proxy/tunnel.h"
+
+namespace backoffd::proxy {
+
+struct Worker;
+
+class Exchange final : private Attempt::Owner, private Tunnel::Owner {
+ public:
+  class Owner {
+   public:
+    enum class After {
+      keep,   // the next request may come
+      close,  // end the connection once everything is written
+      abort,  // reset it, so that the client cannot take a broken answer for a whole one
+    };
+    // The owner may destroy the exchange in it.
+    virtual void exchange_done(After after) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `client`: the session's stream, with the request body still in it. `client_name`: address, for log and fairness.
+  Exchange(Worker& worker, Stream& client, std::string_view client_name, Owner& owner, Head request, Framing body);
+  ~Exchange();
+
+  void start();
+  void client_progress();                    // something happened on the client's stream
+  void granted(const policy::Grant& grant);  // the wait in the queue is over
+  bool committed() const { return progress_.committed; }
+
+ private:
+  enum class State { queued, attempting, backing_off, relaying, finished };
+
+  // --- admission ---
+  bool plan();  // false: refused
+  bool is_connect() const { return target_.form == Target::Form::authority; }
+  void queue(policy::Engine::Turn turn);
+  void admitted(const policy::Admission& admission);
+
+  // --- an attempt ---
+  void begin_attempt();
+  void launch(bool fresh);
+  void send_request();
+  void attempt_progress() override;
+  void interim(const Head& head) override;
+  void move_upload();
+  void attempt_failed();
+  void answered();
+  void switch_protocols();
+  void end_attempt(bool reusable);
+  bool upstream_reusable() const;
+
+  // --- decisions ---
+  policy::Conclusion conclude(const policy::Outcome& outcome);
+  void back_off(const policy::Verdict& verdict);
+  void retry_now();
+  bool fail_over();
+  void settle_for_less(policy::Reason reason, const Refusal& refusal, std::optional<policy::Duration> retry_after);
+
+  // --- the answer ---
+  void commit(const Head& head, Framing framing, policy::Reason reason, std::optional<policy::Duration> retry_after);
+  void commit_kept(policy::Reason reason, std::optional<policy::Duration> retry_after);
+  void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after);
+  void open_tunnel();
+  void start_tunnel();
+  void tunnel_ended(std::string_view why) override;
+  void relay();
+  void resumed();  // the head of a continuing attempt has come
+  void body_broken(std::string detail);
+  void break_off();
+  void absorb_kept();
+
+  // --- the end ---
+  void watch_half_closed();
+  void client_gone();
+  void finish(Owner::After after);
+  void write_log();
+  std::string_view request_id();
+
+  // constant after construction
+  Worker& worker_;
+  Stream& client_;
+  Owner& owner_;
+  const std::string_view client_name_;
+  const std::uint64_t number_;
+  const policy::MonoTime started_;
+  Head request_;
+  bool keep_alive_;  // what the client's request asks for
+
+  Target target_;        // its path is a view into request_
+  std::string upgrade_;  // protocol the client asks to switch to, one we let pass
+  State state_ = State::queued;
+  ReplayBody upload_;
+  policy::Plan plan_;
+  policy::Progress progress_;
+  int attempts_before_ = 0;  // at hosts the exchange failed over from
+  std::unique_ptr<Attempt> attempt_;
+  Framing framing_;                   // of the attempt's response
+  std::unique_ptr<KeptAnswer> kept_;  // the last answer, while something better is tried
+  bool absorbing_ = false;            // attempt_ still delivers into kept_
+  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Tunnel> tunnel_;
+  std::optional<policy::ResumePoint> resume_;
+  bool continuing_ = false;  // the attempt under way continues a broken body
+  Framing client_framing_;
+  Timer wait_;   // between attempts
+  Timer watch_;  // of a client that has half-closed
+  int watched_ = 0;
+  bool sent_continue_ = false;
+
+  // for the log
+  AccessRecord record_;
+  policy::MonoTime waiting_since_{};
+  std::string id_;
+  std::string verdict_detail_;
+};
+
+}  // namespace backoffd::proxy

@@ -1,0 +1,348 @@
+// What the client gets of an exchange: the commit point, the relay and its breaks, tunnels, the proxy's own answers,
+// and the end.
+#include <sys/socket.h>
+
+#include <charconv>
+
+#include "proxy/exchange.h"
+#include "proxy/pacer.h"
+#include "proxy/response_facts.h"
+#include "proxy/worker.h"
+
+namespace backoffd::proxy {
+
+namespace {
+
+using policy::Outcome;
+using policy::OutcomeKind;
+using policy::Reason;
+
+// How the body goes to the client. A body that ends with the connection becomes chunked where the client understands
+// it: then its end can be told from a break.
+Framing client_framing_of(Framing upstream, int client_minor_version) {
+  if (client_minor_version < 1 && upstream.kind == Framing::Kind::chunked) return {Framing::Kind::until_close, 0};
+  if (client_minor_version >= 1 && upstream.kind == Framing::Kind::until_close) return {Framing::Kind::chunked, 0};
+  return upstream;
+}
+
+// A few fields we add to a response, with the text of their values.
+class AddedFields {
+ public:
+  void add(std::string_view name, std::string value) {
+    values_[count_] = std::move(value);
+    fields_[count_] = {name, values_[count_]};
+    ++count_;
+  }
+  const AddedField* data() const { return fields_.data(); }
+  std::size_t size() const { return count_; }
+
+ private:
+  std::array<std::string, 6> values_;
+  std::array<AddedField, 6> fields_;
+  std::size_t count_ = 0;
+};
+
+std::string whole_seconds_up(policy::Duration d) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(d).count());
+}
+
+}  // namespace
+
+std::string_view Exchange::request_id() {
+  if (id_.empty()) {
+    // The number is unique here; mixing makes it look like what it is, an opaque name.
+    std::uint64_t x = number_ * 0x9e3779b97f4a7c15;
+    x ^= x >> 32;
+    char text[17] = "0000000000000000";
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, x, 16).ptr;
+    std::copy(digits, end, text + 16 - (end - digits));
+    id_.assign(text, 16);
+  }
+  return id_;
+}
+
+// The only place that sets `committed`.
+void Exchange::commit(const Head& head, Framing framing, Reason reason, std::optional<policy::Duration> retry_after) {
+  progress_.committed = true;
+  record_.status = head.status();
+  record_.verdict = name(reason);
+  record_.head = Loop::now() - started_;
+  client_framing_ = client_framing_of(framing, request_.minor_version());
+  // A request that is still coming in when it is answered ends the connection: nobody knows how much more there is.
+  keep_alive_ =
+      keep_alive_ && upload_.complete() && client_framing_.kind != Framing::Kind::until_close && !worker_.draining();
+  AddedFields added;
+  if (worker_.config.response_headers) {
+    added.add("Backoffd-Attempts", std::to_string(attempts_before_ + progress_.attempts));
+    if (reason != Reason::none) added.add("Backoffd-Verdict", std::string(name(reason)));
+    added.add("Backoffd-Request-Id", std::string(request_id()));
+  }
+  if (retry_after && head.count(FieldId::retry_after) == 0) added.add("Retry-After", whole_seconds_up(*retry_after));
+  ClientResponse response{head, client_framing_, worker_.config.via, request_.minor_version(), keep_alive_, {}};
+  response.added = added.data();
+  response.added_count = added.size();
+  if (head.status() == 101) response.upgrade = upgrade_;
+  write_response_head(response, client_.out());
+  client_.touch();
+}
+
+void Exchange::commit_kept(Reason reason, std::optional<policy::Duration> retry_after) {
+  commit(kept_->head(), kept_->framing(), reason, retry_after);
+  record_.bytes_out = kept_->write_body(client_.out());
+  finish(keep_alive_ ? Owner::After::keep : Owner::After::close);
+}
+
+void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after) {
+  worker_.counters.refuse(refusal.name);
+  progress_.committed = true;
+  record_.status = refusal.status;
+  record_.verdict = refusal.name;
+  record_.head = Loop::now() - started_;
+  if (verdict_detail_.empty()) verdict_detail_ = detail;
+  // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
+  keep_alive_ = keep_alive_ && upload_.complete() && request_.method() != "CONNECT" && !worker_.draining();
+  AddedFields added;
+  added.add("Proxy-Status", proxy_status_member(worker_.config.via, refusal.proxy_status, refusal.name));
+  if (worker_.config.response_headers) {
+    added.add("Backoffd-Attempts", std::to_string(attempts_before_ + progress_.attempts));
+    added.add("Backoffd-Verdict", std::string(refusal.name));
+  }
+  added.add("Backoffd-Request-Id", std::string(request_id()));
+  if (retry_after) added.add("Retry-After", whole_seconds_up(*retry_after));
+  std::string text = std::string(refusal.name) + ": " + std::string(refusal.sentence);
+  text += " (request " + std::string(request_id()) + ")\n";
+  OwnResponse response;
+  response.status = refusal.status;
+  response.text = text;
+  response.keep_alive = keep_alive_;
+  response.head_only = request_.method() == "HEAD";
+  response.client_minor_version = request_.minor_version();
+  response.added = added.data();
+  response.added_count = added.size();
+  write_own_response(response, client_.out());
+  client_.touch();
+  finish(keep_alive_ ? Owner::After::keep : Owner::After::close);
+}
+
+// --- tunnels ---
+
+void Exchange::open_tunnel() {
+  Outcome outcome;
+  outcome.status = 200;
+  conclude(outcome);
+  progress_.committed = true;
+  record_.status = 200;
+  record_.verdict = name(Reason::none);
+  record_.head = Loop::now() - started_;
+  static constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
+  evbuffer_add(client_.out(), kEstablished.data(), kEstablished.size());
+  start_tunnel();
+}
+
+void Exchange::switch_protocols() {
+  Head& head = attempt_->head();
+  if (upgrade_.empty() || !head.has_token(FieldId::upgrade, upgrade_)) {
+    // A switch that nobody asked for (RFC 9110 7.8): what follows is not HTTP and not for this client.
+    verdict_detail_ = "101 that was not asked for";
+    conclude({OutcomeKind::bad_response, 0, {}});
+    end_attempt(false);
+    refuse(refusal_of(OutcomeKind::bad_response), {}, {});
+    return;
+  }
+  Outcome outcome;
+  outcome.status = 101;
+  conclude(outcome);
+  commit(head, {}, Reason::none, {});
+  start_tunnel();
+}
+
+void Exchange::start_tunnel() {
+  state_ = State::relaying;
+  tunnel_ = std::make_unique<Tunnel>(worker_, client_, attempt_->take_stream(), static_cast<Tunnel::Owner&>(*this));
+  worker_.loop.bury(std::move(attempt_));
+  tunnel_->client_progress();
+}
+
+void Exchange::tunnel_ended(std::string_view why) {
+  verdict_detail_ = why;
+  finish(why == "reset" ? Owner::After::abort : Owner::After::close);
+}
+
+// --- the body ---
+
+void Exchange::relay() {
+  state_ = State::relaying;
+  switch (relay_->move(*attempt_->stream(), client_, upload_.complete())) {
+    case Relay::State::more:
+      return;
+    case Relay::State::done:
+      record_.bytes_out = relay_->delivered();
+      attempt_->stream()->clear_deadline();
+      end_attempt(relay_->upstream_complete() && upstream_reusable());
+      finish(keep_alive_ && upload_.complete() ? Owner::After::keep : Owner::After::close);
+      return;
+    case Relay::State::broken:
+      body_broken(relay_->detail());
+      return;
+    case Relay::State::client_failed:
+      client_gone();
+      return;
+  }
+}
+
+void Exchange::body_broken(std::string detail) {
+  verdict_detail_ = std::move(detail);
+  progress_.resumable = resume_ && resume_->resumable(relay_->delivered());
+  Outcome outcome;
+  outcome.kind = OutcomeKind::broken_body;
+  const policy::Conclusion conclusion = conclude(outcome);
+  end_attempt(false);
+  if (conclusion.verdict.action != policy::Action::retry) {
+    record_.verdict = name(OutcomeKind::broken_body);
+    break_off();
+    return;
+  }
+  continuing_ = true;
+  back_off(conclusion.verdict);
+}
+
+// The head of an attempt that was to continue a broken body: it does, or the verdict is asked again.
+void Exchange::resumed() {
+  const Head& head = attempt_->head();
+  const std::vector<policy::FieldView> fields = all_fields(head);
+  const policy::Continuation next = resume_->check(facts_of(head, fields), body_end(framing_), relay_->delivered());
+  Outcome outcome;
+  outcome.status = head.status();
+  outcome.hint = read_hint_of(head);
+  progress_.resumable = true;
+  const policy::Conclusion conclusion = conclude(outcome);
+  if (next.kind == policy::Continuation::Kind::other) {
+    verdict_detail_ = "status " + std::to_string(head.status()) + " does not continue the body";
+    end_attempt(false);
+    if (conclusion.verdict.action == policy::Action::retry) {
+      back_off(conclusion.verdict);
+    } else {
+      record_.verdict = name(OutcomeKind::broken_body);
+      break_off();
+    }
+    return;
+  }
+  worker_.counters.resumed_bodies.add();
+  record_.verdict = name(Reason::resume);
+  record_.resumed_at = relay_->delivered();
+  relay_->continue_with(framing_, next.discard, next.left);
+  attempt_->stream()->set_deadline(worker_.config.timeouts.stall);
+  relay();
+}
+
+// The client must be able to see that its answer is not whole: a length that is not reached or a missing last chunk
+// tells it; a body that ends with the connection needs a reset.
+void Exchange::break_off() {
+  worker_.counters.broken_bodies.add();
+  if (relay_) record_.bytes_out = relay_->delivered();
+  finish(client_framing_.kind == Framing::Kind::until_close ? Owner::After::abort : Owner::After::close);
+}
+
+// --- the client's side ---
+
+void Exchange::client_progress() {
+  if (tunnel_) {
+    tunnel_->client_progress();
+    return;
+  }
+  if (client_.failed() || client_.write_failed()) {
+    client_gone();
+    return;
+  }
+  if (client_.timed_out()) {
+    if (progress_.committed) {
+      break_off();
+    } else {
+      keep_alive_ = false;
+      refuse(refusals::kExchangeTimeout, {}, {});
+    }
+    return;
+  }
+  if (state_ == State::attempting || state_ == State::relaying) {
+    move_upload();
+    if (state_ == State::relaying && attempt_) relay();
+  }
+  if (state_ != State::finished && client_.read_ended() && watched_ == 0) {
+    watched_ = 1;
+    watch_.arm(std::chrono::seconds(1));
+  }
+}
+
+// A client that has ended its side may still wait for the answer, or be gone altogether; both look the same until
+// something is written to it. An interim response means nothing to the one and draws a reset from the other.
+void Exchange::watch_half_closed() {
+  if (progress_.committed || request_.minor_version() < 1) return;
+  if (client_.peer_reset()) {
+    client_gone();
+    return;
+  }
+  if (watched_++ == 1) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    evbuffer_add(client_.out(), kContinue.data(), kContinue.size());
+    client_.touch();
+  }
+  watch_.arm(std::chrono::milliseconds(watched_ < 5 ? 250 : 5000));
+}
+
+void Exchange::client_gone() {
+  verdict_detail_ = "the client left";
+  record_.verdict = name(Reason::client_gone);
+  worker_.counters.verdicts[static_cast<std::size_t>(Reason::client_gone)].add();
+  if (relay_) record_.bytes_out = relay_->delivered();
+  finish(Owner::After::abort);
+}
+
+// --- the end ---
+
+void Exchange::finish(Owner::After after) {
+  state_ = State::finished;
+  wait_.disarm();
+  watch_.disarm();
+  end_attempt(false);
+  client_.clear_deadline();
+  if (tunnel_) {
+    record_.bytes_in = tunnel_->bytes_up();
+    record_.bytes_out = tunnel_->bytes_down();
+  } else {
+    record_.bytes_in = upload_.received();
+  }
+  write_log();
+  owner_.exchange_done(after);
+}
+
+void Exchange::write_log() {
+  record_.total = Loop::now() - started_;
+  Counters& counters = worker_.counters;
+  counters.responses[static_cast<std::size_t>(record_.status / 100 % 6)].add();
+  counters.client_bytes_in.add(record_.bytes_in);
+  counters.client_bytes_out.add(record_.bytes_out);
+  counters.exchange_seconds.observe(policy::seconds(record_.total));
+  counters.head_seconds.observe(policy::seconds(record_.head));
+  counters.queue_seconds.observe(policy::seconds(record_.queued));
+  if (!worker_.access_log.on()) return;
+  record_.request_id = request_id();
+  record_.client = client_name_;
+  record_.method = request_.method();
+  record_.scheme = is_connect() ? "connect" : "http";
+  record_.host = target_.host;
+  record_.port = target_.port;
+  record_.path = is_connect() ? std::string_view() : target_.path();
+  if (target_.host.empty()) record_.path = {};
+  record_.key = plan_.key();
+  record_.operation = name(plan_.operation);
+  record_.retry_policy = plan_.retry_policy;
+  record_.contextual_retry = plan_.contextual_retry;
+  record_.provider_learning = plan_.provider_learning;
+  record_.attempts = attempts_before_ + progress_.attempts;
+  record_.detail = verdict_detail_;
+  worker_.access_log.write(record_);
+  worker_.flush_log_later();
+}
+
+}  // namespace backoffd::proxy

@@ -1,0 +1,218 @@
+#include "proxy/net/stream.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace backoffd::proxy {
+
+namespace {
+
+// A first read takes a head; a peer that fills the space gets more the next time. 256 KiB is where the cost per byte
+// stops falling on loopback, and copy loops of 64 KiB are a trap there.
+constexpr std::uint32_t kSmallRead = 4 << 10;
+constexpr std::uint32_t kLargeRead = 256 << 10;
+
+Transport::Io plain_read(int fd, evbuffer* in, std::size_t room, std::size_t& got) {
+  evbuffer_iovec space[2];
+  const int count = evbuffer_reserve_space(in, static_cast<ev_ssize_t>(room), space, 2);
+  if (count < 1) return Transport::Io::failed;
+  iovec vec[2];
+  std::size_t left = room;
+  for (int i = 0; i < count; ++i) {
+    space[i].iov_len = std::min(space[i].iov_len, left);
+    left -= space[i].iov_len;
+    vec[i] = {space[i].iov_base, space[i].iov_len};
+  }
+  const ssize_t n = readv(fd, vec, count);
+  const int error = errno;
+  got = n > 0 ? static_cast<std::size_t>(n) : 0;
+  std::size_t filled = got;
+  for (int i = 0; i < count; ++i) {
+    space[i].iov_len = std::min(space[i].iov_len, filled);
+    filled -= space[i].iov_len;
+  }
+  evbuffer_commit_space(in, space, count);
+  if (n > 0) return Transport::Io::ok;
+  if (n == 0) return Transport::Io::ended;
+  return error == EAGAIN || error == EINTR ? Transport::Io::blocked : Transport::Io::failed;
+}
+
+Transport::Io plain_write(int fd, evbuffer* out) {
+  while (evbuffer_get_length(out) > 0) {
+    const int n = evbuffer_write(out, fd);
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? Transport::Io::blocked : Transport::Io::failed;
+  }
+  return Transport::Io::ok;
+}
+
+}  // namespace
+
+Stream::Stream(Loop& loop, Fd fd, Owner* owner)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      owner_(owner),
+      in_(new_buffer()),
+      out_(new_buffer()),
+      readable_(make_event<Stream, &Stream::on_ready>(loop, fd_.get(), EV_READ | EV_PERSIST, this)),
+      timer_(Timer::of<Stream, &Stream::on_deadline>(loop, this)),
+      read_size_(kSmallRead) {
+  update_events();
+}
+
+Stream::~Stream() {
+  if (touched_) loop_.withdraw(*this);
+}
+
+void Stream::touch() {
+  if (touched_) return;
+  touched_ = true;
+  loop_.at_end_of_turn(*this);
+}
+
+void Stream::set_in_limit(std::size_t bytes) {
+  in_limit_ = bytes;
+  touch();
+}
+
+void Stream::on_ready(short what) {
+  if ((what & EV_WRITE) != 0) {
+    if (raw_) {
+      raw_writable_ = true;
+      update_events();
+    } else {
+      flush();
+    }
+  }
+  if ((what & EV_READ) != 0) {
+    if (raw_) {
+      raw_readable_ = true;
+      update_events();
+    } else {
+      fill();
+    }
+  }
+  owner_->progress();
+}
+
+void Stream::fill() {
+  const std::size_t held = in_size();
+  if (held >= in_limit_ || read_ended_ || failed_) {
+    update_events();
+    return;
+  }
+  const std::size_t room = std::min<std::size_t>(read_size_, in_limit_ - held);
+  std::size_t got = 0;
+  Transport::Io io;
+  if (transport_) {
+    io = transport_->read(fd_.get(), in_.get(), room);
+    got = in_size() - held;
+  } else {
+    io = plain_read(fd_.get(), in_.get(), room, got);
+  }
+  bytes_read_ += got;
+  if (got == read_size_) {
+    read_size_ = kLargeRead;
+  } else if (got <= kSmallRead) {
+    read_size_ = kSmallRead;
+  }
+  if (io == Transport::Io::ended) read_ended_ = true;
+  if (io == Transport::Io::failed) failed_ = true;
+  if (in_size() >= in_limit_ || read_ended_ || failed_) update_events();
+}
+
+void Stream::flush() {
+  if (write_failed() || out_size() == 0) return;
+  const std::size_t before = out_size();
+  const Transport::Io io = transport_ ? transport_->write(fd_.get(), out_.get()) : plain_write(fd_.get(), out_.get());
+  bytes_written_ += before - out_size();
+  if (io == Transport::Io::failed) {
+    write_failed_ = true;
+    evbuffer_drain(out_.get(), out_size());
+  }
+  shut_if_flushed();
+  update_events();
+}
+
+void Stream::shut_if_flushed() {
+  if (!ending_write_ || write_ended_ || write_failed() || out_size() > 0) return;
+  write_ended_ = true;
+  if (transport_) transport_->shut_write(fd_.get());
+  ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Stream::end_write() {
+  ending_write_ = true;
+  touch();
+}
+
+void Stream::end_of_turn() {
+  touched_ = false;
+  const bool had_failed = write_failed();
+  const bool had_ended = write_ended_;
+  flush();
+  shut_if_flushed();
+  update_events();
+  // An owner that found no room, or waits for the last byte to leave, would not hear of it otherwise.
+  const bool tell = (wants_room_ && out_size() == 0) || (write_failed() && !had_failed) || (write_ended_ && !had_ended);
+  if (tell) {
+    wants_room_ = false;
+    owner_->progress();
+  }
+}
+
+void Stream::update_events() {
+  const bool read = !failed_ && !read_ended_ && (raw_ ? !raw_readable_ : in_size() < in_limit_);
+  if (read != reading_) {
+    reading_ = read;
+    if (read) {
+      event_add(readable_.get(), nullptr);
+    } else {
+      event_del(readable_.get());
+    }
+  }
+  const bool write = !write_failed() && (raw_ ? !raw_writable_ : out_size() > 0 && !touched_);
+  if (write != writing_) {
+    writing_ = write;
+    if (!writable_) writable_ = make_event<Stream, &Stream::on_ready>(loop_, fd_.get(), EV_WRITE | EV_PERSIST, this);
+    if (write) {
+      event_add(writable_.get(), nullptr);
+    } else {
+      event_del(writable_.get());
+    }
+  }
+}
+
+bool Stream::peer_reset() const {
+  char byte;
+  const ssize_t n = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && errno != EAGAIN && errno != EINTR;
+}
+
+void Stream::on_deadline() {
+  timed_out_ = true;
+  owner_->progress();
+}
+
+void Stream::set_raw(bool raw) {
+  if (raw_ == raw) return;
+  raw_ = raw;
+  // Both sides are taken for ready at first: the first EAGAIN tells.
+  raw_readable_ = raw;
+  raw_writable_ = raw;
+  update_events();
+}
+
+void Stream::raw_read_blocked() {
+  raw_readable_ = false;
+  update_events();
+}
+
+void Stream::raw_write_blocked() {
+  raw_writable_ = false;
+  update_events();
+}
+
+}  // namespace backoffd::proxy

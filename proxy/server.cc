@@ -1,0 +1,151 @@
+#include "proxy/server.h"
+
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+
+#include "proxy/worker.h"
+
+namespace backoffd::proxy {
+
+namespace {
+
+using policy::Error;
+using policy::Result;
+
+// Cores this process may run on; a container's CPU quota is not seen here.
+unsigned default_workers() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
+
+Result<Fd> listen_on(const Endpoint& endpoint, const std::string& where) {
+  const auto fail = [&](const char* call) {
+    return Error{where, '"' + endpoint.text() + "\": " + call + ": " + std::strerror(errno)};
+  };
+  Fd fd(socket(endpoint.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fail("socket");
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (endpoint.address.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  sockaddr_storage address{};
+  const socklen_t size = endpoint.to(address);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return fail("bind");
+  if (::listen(fd.get(), 4096) != 0) return fail("listen");
+  return fd;
+}
+
+// SO_REUSEPORT lets any process of this user join a port that is already served: a second sidecar would silently take
+// a share of the first one's clients. A socket without it finds out.
+Result<bool> check_free(const Endpoint& endpoint, const std::string& where) {
+  if (endpoint.port == 0) return true;
+  Fd fd(socket(endpoint.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (endpoint.address.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  sockaddr_storage address{};
+  const socklen_t size = endpoint.to(address);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) {
+    return Error{where, '"' + endpoint.text() + "\": " + std::strerror(errno)};
+  }
+  return true;
+}
+
+}  // namespace
+
+Server::Server(Config config, policy::Engine& engine, const LogFile& log)
+    : config_(std::move(config)), engine_(engine), log_(log), pacer_(engine) {}
+
+Server::~Server() { stop(); }
+
+Result<std::unique_ptr<Server>> Server::make(Config config, policy::Engine& engine, const LogFile& log) {
+  std::unique_ptr<Server> server(new Server(std::move(config), engine, log));
+  if (auto bound = server->bind(); !bound) return bound.error();
+  return server;
+}
+
+Result<bool> Server::bind() {
+  const unsigned count = config_.workers > 0 ? config_.workers : default_workers();
+  sockets_.resize(count);
+  for (std::size_t i = 0; i < config_.listen.size(); ++i) {
+    const std::string where = "listen[" + std::to_string(i) + "]";
+    auto endpoint = Endpoint::parse(config_.listen[i]);
+    if (!endpoint) return Error{where, '"' + config_.listen[i] + "\": not an address:port"};
+    if (auto free = check_free(*endpoint, where); !free) return free.error();
+    for (auto& mine : sockets_) {
+      auto fd = listen_on(*endpoint, where);
+      if (!fd) return fd.error();
+      // The first worker's socket tells which port 0 became; the others join it.
+      if (const auto bound = Endpoint::local_of(fd->get())) endpoint = bound;
+      mine.push_back(std::move(*fd));
+    }
+    bound_.push_back(*endpoint);
+  }
+  std::vector<Endpoint> own = bound_;
+  for (const std::string& address : config_.own_addresses) {
+    if (const auto endpoint = Endpoint::parse(address)) own.push_back(*endpoint);
+  }
+  auto egress = EgressRules::make(config_.egress, std::move(own));
+  if (!egress) return egress.error();
+  egress_ = std::make_unique<EgressRules>(std::move(*egress));
+  for (std::size_t i = 0; i < config_.clients.size(); ++i) {
+    std::string why;
+    const auto range = Cidr::parse(config_.clients[i], why);
+    if (!range) return Error{"clients[" + std::to_string(i) + "]", '"' + config_.clients[i] + "\": " + why};
+    clients_.push_back(*range);
+  }
+  auto resolver = Resolver::Options::from(config_);
+  if (!resolver) return resolver.error();
+  resolver_ = std::move(*resolver);
+  return true;
+}
+
+void Server::start() {
+  const Shared shared{config_, engine_, pacer_, *egress_, resolver_, clients_, log_};
+  const std::size_t share = std::max<std::size_t>(1, config_.limits.connections / sockets_.size());
+  std::vector<Worker*> workers;
+  for (unsigned id = 0; id < sockets_.size(); ++id) {
+    workers_.push_back(std::make_unique<Worker>(shared, id, std::move(sockets_[id]), share));
+    workers.push_back(workers_.back().get());
+  }
+  pacer_.attach(workers);
+  for (Worker* worker : workers) {
+    worker->start_accepting();
+    threads_.emplace_back([worker] { worker->loop.run(); });
+  }
+}
+
+void Server::drain(std::function<void()> drained) {
+  if (draining_) return;
+  draining_ = true;
+  drained_ = std::move(drained);
+  left_ = workers_.size();
+  for (const auto& worker : workers_) {
+    Worker* w = worker.get();
+    w->loop.post([this, w] {
+      w->drain([this] {
+        if (left_.fetch_sub(1) == 1) drained_();
+      });
+    });
+  }
+}
+
+void Server::stop() {
+  for (const auto& worker : workers_) worker->loop.stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+std::vector<const Counters*> Server::counters() const {
+  std::vector<const Counters*> all;
+  for (const auto& worker : workers_) all.push_back(&worker->counters);
+  return all;
+}
+
+}  // namespace backoffd::proxy

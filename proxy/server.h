@@ -1,0 +1,64 @@
+// The data plane as a whole: listeners, worker threads, the pacer. Made, run and ended by the main thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "policy/engine.h"
+#include "policy/result.h"
+#include "proxy/access_log.h"
+#include "proxy/config.h"
+#include "proxy/counters.h"
+#include "proxy/net/address.h"
+#include "proxy/net/egress.h"
+#include "proxy/net/resolver.h"
+#include "proxy/pacer.h"
+
+namespace backoffd::proxy {
+
+struct Worker;
+
+class Server {
+ public:
+  // Binds every listener. `engine` and `log` outlive the server. Errors name the key and the value.
+  static policy::Result<std::unique_ptr<Server>> make(Config config, policy::Engine& engine, const LogFile& log);
+  ~Server();
+
+  void start();  // the worker threads
+  // Stops accepting, closes idle connections, lets exchanges finish; `drained` is called once, on some thread, when
+  // none is left.
+  void drain(std::function<void()> drained);
+  bool draining() const { return draining_; }
+  void stop();  // ends the threads, whatever runs; idempotent
+
+  const std::vector<Endpoint>& listeners() const { return bound_; }  // as bound: port 0 is resolved
+  const Config& config() const { return config_; }
+  std::vector<const Counters*> counters() const;  // one a worker; may be read while it runs
+  // After engine calls of the operator (gate flips, resets): wakes whoever may go on.
+  Pacer& pacer() { return pacer_; }
+
+ private:
+  Server(Config config, policy::Engine& engine, const LogFile& log);
+  policy::Result<bool> bind();
+
+  Config config_;
+  policy::Engine& engine_;
+  const LogFile& log_;
+  Pacer pacer_;
+  std::vector<Endpoint> bound_;
+  std::vector<std::vector<Fd>> sockets_;  // by worker, until it is made
+  std::vector<Cidr> clients_;
+  Resolver::Options resolver_;
+  std::unique_ptr<EgressRules> egress_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::function<void()> drained_;
+  std::atomic<std::size_t> left_{0};  // workers that have not drained yet
+  bool draining_ = false;
+};
+
+}  // namespace backoffd::proxy

@@ -1,0 +1,208 @@
+#include "proxy/session.h"
+
+#include <sys/socket.h>
+
+#include "proxy/http/framing.h"
+#include "proxy/http/rewrite.h"
+#include "proxy/refusal.h"
+#include "proxy/worker.h"
+
+namespace backoffd::proxy {
+
+namespace {
+
+// After the last answer the client's remaining bytes are read and dropped for a while: closing with unread input would
+// reset the connection and could take the answer with it (RFC 9112 9.6).
+constexpr Duration kLinger = std::chrono::seconds(2);
+constexpr std::size_t kLingerRead = 64 << 10;
+
+}  // namespace
+
+Session::Session(Worker& worker, Fd fd, const Address& client)
+    : worker_(worker),
+      client_name_(client.text()),
+      client_(worker.loop, std::move(fd), this),
+      parser_(HeadParser::Kind::request, worker.request_limits) {
+  worker_.counters.client_connections.add();
+  worker_.counters.open_client_connections.add();
+  client_.set_in_limit(worker.request_limits.head_bytes);
+  client_.set_deadline(worker.config.timeouts.client_head);
+}
+
+Session::~Session() { worker_.counters.open_client_connections.sub(); }
+
+void Session::progress() {
+  if (closed_) return;
+  if (exchange_) {
+    exchange_->client_progress();
+  } else if (lingering_) {
+    linger();
+  } else {
+    serve();
+  }
+}
+
+void Session::serve() {
+  if (serving_) return;
+  serving_ = true;
+  while (!exchange_ && !lingering_ && !closed_ && read_head()) start_exchange();
+  serving_ = false;
+}
+
+bool Session::read_head() {
+  const bool began = parser_.started();
+  switch (parser_.feed(client_.in())) {
+    case HeadParser::State::done:
+      client_.touch();
+      return true;
+    case HeadParser::State::error:
+      refuse(parser_.error());
+      return false;
+    case HeadParser::State::more:
+      break;
+  }
+  client_.touch();
+  if (client_.failed() || client_.write_failed()) {
+    close(true);
+  } else if (client_.read_ended()) {
+    if (parser_.started()) {
+      refuse(400, "incomplete_head", "The request head is not complete.");
+    } else {
+      close(false);
+    }
+  } else if (client_.timed_out()) {
+    if (parser_.started()) {
+      const Refusal& late = refusals::kClientHeadTimeout;
+      refuse(late.status, late.name, late.sentence);
+    } else {
+      close(false);
+    }
+  } else if (!began && parser_.started()) {
+    client_.set_deadline(worker_.config.timeouts.client_head);
+  }
+  return false;
+}
+
+void Session::start_exchange() {
+  Head& head = parser_.head();
+  if (answer_here(head)) return;
+  const FramingResult framing = frame_request(head);
+  if (!framing.ok) {
+    refuse(framing.error);
+    return;
+  }
+  exchange_ = std::make_unique<Exchange>(worker_, client_, client_name_, static_cast<Exchange::Owner&>(*this),
+                                         std::move(head), framing.framing);
+  parser_ = HeadParser(HeadParser::Kind::request, worker_.request_limits);
+  exchange_->start();
+}
+
+// RFC 9110 7.6.2: Max-Forwards 0 makes this hop the last.
+bool Session::answer_here(const Head& head) {
+  if (head.method() != "OPTIONS" && head.method() != "TRACE") return false;
+  const auto hops = head.find(FieldId::max_forwards);
+  if (!hops) return false;
+  const bool digits = !hops->empty() && hops->size() <= 4 && hops->find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) {
+    refuse(400, "bad_max_forwards", "Max-Forwards is not a small number.");
+    return true;
+  }
+  if (hops->find_first_not_of('0') != std::string::npos) return false;
+  if (head.method() == "TRACE") {
+    refuse(405, "trace_refused", "This proxy does not echo requests.");
+    return true;
+  }
+  static constexpr AddedField kAllow{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT"};
+  OwnResponse response;
+  response.status = 200;
+  response.keep_alive = false;
+  response.client_minor_version = head.minor_version();
+  response.added = &kAllow;
+  response.added_count = 1;
+  write_own_response(response, client_.out());
+  linger();
+  return true;
+}
+
+void Session::refuse(const HeadError& error) {
+  const Refusal refusal = refusal_of(error);
+  refuse(refusal.status, refusal.name, refusal.sentence);
+}
+
+// An answer to what never became an exchange. What follows on the connection has no certain meaning: it ends here.
+void Session::refuse(int status, std::string_view name, std::string_view sentence) {
+  worker_.counters.refuse(name);
+  worker_.counters.responses[static_cast<std::size_t>(status / 100)].add();
+  const std::string proxy_status = proxy_status_member(worker_.config.via, "http_request_error", name);
+  const AddedField added{"Proxy-Status", proxy_status};
+  const std::string text = std::string(name) + ": " + std::string(sentence) + "\n";
+  OwnResponse response;
+  response.status = status;
+  response.text = text;
+  response.keep_alive = false;
+  response.added = &added;
+  response.added_count = 1;
+  write_own_response(response, client_.out());
+  if (worker_.access_log.on()) {
+    AccessRecord record;
+    record.start = Loop::wall_now();
+    record.client = client_name_;
+    record.scheme = "http";
+    record.status = status;
+    record.verdict = name;
+    record.request_id = "-";
+    worker_.access_log.write(record);
+    worker_.flush_log_later();
+  }
+  linger();
+}
+
+void Session::exchange_done(After after) {
+  worker_.loop.bury(std::move(exchange_));
+  switch (after) {
+    case After::keep:
+      client_.set_in_limit(worker_.request_limits.head_bytes);
+      client_.set_deadline(worker_.config.timeouts.client_idle);
+      serve();
+      return;
+    case After::close:
+      linger();
+      return;
+    case After::abort:
+      close(true);
+      return;
+  }
+}
+
+void Session::linger() {
+  if (!lingering_) {
+    lingering_ = true;
+    client_.set_in_limit(kLingerRead);
+    client_.end_write();
+    client_.set_deadline(worker_.config.timeouts.stall);
+  }
+  if (client_.in_size() > 0) {
+    evbuffer_drain(client_.in(), client_.in_size());
+    client_.touch();
+  }
+  if (client_.write_ended() && client_.deadline_after() > kLinger) client_.set_deadline(kLinger);
+  if (client_.failed() || client_.write_failed() || client_.timed_out() ||
+      (client_.read_ended() && client_.write_ended())) {
+    close(false);
+  }
+}
+
+void Session::close(bool abort) {
+  closed_ = true;
+  if (abort) {
+    const struct linger now = {1, 0};
+    setsockopt(client_.fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  worker_.end(*this);
+}
+
+void Session::drain() {
+  if (!exchange_ && !lingering_ && !closed_ && !parser_.started()) close(false);
+}
+
+}  // namespace backoffd::proxy

@@ -1,0 +1,155 @@
+#include "proxy/worker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <random>
+
+#include "proxy/exchange.h"
+#include "proxy/session.h"
+
+namespace backoffd::proxy {
+
+namespace {
+
+// The one place that asks the machine for randomness: the seed of a worker's generator and the start of its numbers.
+std::uint64_t seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+HeadLimits head_limits(const Limits& limits) { return {limits.head_bytes, limits.request_target, limits.fields}; }
+
+}  // namespace
+
+// One listening socket. Accepts until EAGAIN; out of descriptors it pauses, or the loop would spin on it.
+class Worker::Listener {
+ public:
+  Listener(Worker& worker, Fd fd)
+      : worker_(worker),
+        fd_(std::move(fd)),
+        readable_(make_event<Listener, &Listener::on_ready>(worker.loop, fd_.get(), EV_READ | EV_PERSIST, this)),
+        pause_(Timer::of<Listener, &Listener::go_on>(worker.loop, this)) {
+    event_add(readable_.get(), nullptr);
+  }
+  Loop& loop() { return worker_.loop; }
+  void on_ready(short) {
+    for (int i = 0; i < 64; ++i) {
+      if (worker_.sessions_.size() >= worker_.connection_share_) return hold();
+      sockaddr_storage peer{};
+      socklen_t size = sizeof peer;
+      Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd) {
+        const auto endpoint = Endpoint::from(reinterpret_cast<sockaddr*>(&peer));
+        worker_.accepted(std::move(fd), endpoint ? endpoint->address : Address());
+        continue;
+      }
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) hold();
+      return;
+    }
+  }
+
+ private:
+  // New clients wait in the kernel's backlog.
+  void hold() {
+    event_del(readable_.get());
+    pause_.arm(std::chrono::milliseconds(50));
+  }
+  void go_on() { event_add(readable_.get(), nullptr); }
+
+  Worker& worker_;
+  Fd fd_;
+  EventPtr readable_;
+  Timer pause_;
+};
+
+// Lines of the access log go out together, a moment after the first.
+class Worker::LogFlush {
+ public:
+  explicit LogFlush(Worker& worker)
+      : worker_(worker), timer_(Timer::of<LogFlush, &LogFlush::flush>(worker.loop, this)) {}
+  void soon() {
+    if (!timer_.armed()) timer_.arm(std::chrono::milliseconds(100));
+  }
+
+ private:
+  void flush() { worker_.access_log.flush(); }
+
+  Worker& worker_;
+  Timer timer_;
+};
+
+Worker::Worker(const Shared& shared_with, unsigned worker_id, std::vector<Fd> listeners, std::size_t connection_share)
+    : id(worker_id),
+      shared(shared_with),
+      config(shared.config),
+      engine(shared.engine),
+      request_limits(head_limits(config.limits)),
+      response_limits(head_limits(config.limits)),
+      resolver(loop, shared.resolver),
+      dialer(loop, resolver, shared.egress),
+      idle_pool(loop, config),
+      random(seed()),
+      access_log(shared.access_log),
+      sockets_(std::move(listeners)),
+      log_flush_(std::make_unique<LogFlush>(*this)),
+      connection_share_(connection_share),
+      next_number_(seed() << 8) {}
+
+Worker::~Worker() {
+  // Before the loop and what else they use: members would go the other way round.
+  sessions_.clear();
+  idle_pool.clear();
+}
+
+void Worker::start_accepting() {
+  for (Fd& fd : sockets_) listeners_.push_back(std::make_unique<Listener>(*this, std::move(fd)));
+  sockets_.clear();
+}
+
+void Worker::accepted(Fd fd, const Address& peer) {
+  const auto admits = [&](const Cidr& range) { return range.contains(peer); };
+  if (!shared.clients.empty() && std::none_of(shared.clients.begin(), shared.clients.end(), admits)) {
+    counters.refuse("client_not_allowed");
+    return;
+  }
+  const int on = 1;
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sessions_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));
+  sessions_.back()->position = std::prev(sessions_.end());
+}
+
+void Worker::end(Session& session) {
+  const auto position = session.position;
+  loop.bury(std::move(*position));
+  sessions_.erase(position);
+  if (draining_ && sessions_.empty()) {
+    access_log.flush();
+    on_drained_();
+  }
+}
+
+void Worker::deliver(const policy::Grant& grant) {
+  // One that has left meanwhile gave its place back itself.
+  if (const auto found = waiting_.find(grant.ticket.number); found != waiting_.end()) found->second->granted(grant);
+}
+
+void Worker::drain(std::function<void()> on_drained) {
+  draining_ = true;
+  on_drained_ = std::move(on_drained);
+  listeners_.clear();
+  sockets_.clear();
+  for (auto next = sessions_.begin(); next != sessions_.end();) {
+    Session& session = **next++;  // drain() may take it out of the list
+    session.drain();
+  }
+  if (sessions_.empty()) on_drained_();
+}
+
+void Worker::flush_log_later() { log_flush_->soon(); }
+
+}  // namespace backoffd::proxy

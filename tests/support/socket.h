@@ -1,0 +1,57 @@
+// Blocking sockets for the scripted sides of a test. Every wait has a bound, so that a broken proxy fails a test and
+// does not hang it; no test asserts how long something took.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/net/handles.h"
+
+namespace backoffd::test {
+
+// One connected end, the client's or the upstream's.
+class Peer {
+ public:
+  explicit Peer(proxy::Fd fd);
+
+  bool send(std::string_view bytes);
+  // One octet a segment.
+  bool send_slowly(std::string_view bytes);
+  // Up to and including `end`; what was read when the peer ended or the bound passed otherwise.
+  std::string read_until(std::string_view end);
+  std::string read_head() { return read_until("\r\n\r\n"); }
+  std::string read_exactly(std::size_t bytes);
+  std::string read_chunked();  // a whole chunked body with its trailers, as it came
+  std::string read_all();      // until the peer ends
+  // The next complete response: head and body as the head's framing says (`head_only`: answer to HEAD). 1xx included
+  // in front.
+  std::string read_response(bool head_only = false);
+
+  bool ended();  // waits: has the peer ended (or reset) without a further byte?
+  bool was_reset() const { return reset_; }
+  bool readable_within(int milliseconds);
+
+  void end_write();  // FIN
+  void close();
+  void reset();  // RST
+  int fd() const { return fd_.get(); }
+  void set_patience(int milliseconds) { patience_ = milliseconds; }
+  void set_small_receive_buffer();
+
+ private:
+  bool fill();
+
+  proxy::Fd fd_;
+  std::string buffer_;
+  bool reset_ = false;
+  int patience_ = 10000;
+};
+
+// Connects, or returns a Peer whose every read is empty.
+Peer connect_to(std::uint16_t port, const char* address = "127.0.0.1");
+
+// A listening socket on a free port of 127.0.0.1 (or the address given).
+proxy::Fd listen_on_free_port(std::uint16_t& port, const char* address = "127.0.0.1");
+
+}  // namespace backoffd::test
