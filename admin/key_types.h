@@ -182,7 +182,10 @@ struct List : Scalar {
   Element element;
   std::size_t least = 0;  // elements
   explicit List(Element of, std::size_t at_least = 0) : element(std::move(of)), least(at_least) {}
-  std::string type() const { return "list of " + element.type() + "s"; }
+  std::string type() const {
+    const std::string one = element.type();
+    return "list of " + one + (one.ends_with('s') ? "es" : "s");
+  }
   std::string range() const { return element.range(); }
   Spelling spelling() const { return Spelling::list; }
   bool read(Field& field, const Place& place) const {

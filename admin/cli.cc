@@ -1,0 +1,195 @@
+#include "admin/cli.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+
+#include "admin/config_keys.h"
+#include "admin/reference.h"
+#include "admin/version.h"
+
+namespace backoffd::admin {
+namespace {
+
+constexpr const char* kAbout =
+    "backoffd: an HTTP forward proxy that retries, resumes and keeps to each provider's limits.\n";
+
+constexpr const char* kFooter =
+    "\nEnvironment (weaker than flags, stronger than the file):\n"
+    "  BACKOFFD_ENABLE_CONTEXTUAL_RETRY, BACKOFFD_ENABLE_PROVIDER_LEARNING   1, true, yes, on or 0, false, no, off\n"
+    "  BACKOFFD_PROVIDER_LEARNING_PATH                                       file of learned state\n"
+    "  The same three are read with the prefix DOCSTOKG_.\n"
+    "\nExamples:\n"
+    "  backoffd --config backoffd.json              run\n"
+    "  backoffd --config backoffd.json --check      tell what is wrong with it\n"
+    "  backoffd gate contextual-retry on --percentage 10\n"
+    "  backoffd --provider-learning-status --output json\n";
+
+// What the flags say, as CLI11 fills it in.
+struct Flags {
+  std::vector<std::string> listen, allow, set;
+  std::string config, admin, workers, state_dir, connect_ports, access_log, learning_path;
+  std::optional<bool> contextual_retry, provider_learning;
+  bool check = false, status = false, help_keys = false;
+  std::string output = "table";
+  std::string gate, mode;
+  std::optional<double> percentage;
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  const char* const kRunning = "Running";
+  const char* const kGates = "Gates";
+  const char* const kAsking = "Asking";
+  const auto once = CLI::MultiOptionPolicy::TakeLast;
+  app.add_option("--config", flags.config, "JSON file, `//` comments allowed")->type_name("FILE")->group(kRunning);
+  app.add_option("--listen", flags.listen, "where the proxy listens (127.0.0.1:8080); may be repeated")
+      ->type_name("ADDRESS:PORT")
+      ->allow_extra_args(false)
+      ->group(kRunning);
+  app.add_option("--admin", flags.admin, "where the admin interface listens (127.0.0.1:9901), or off")
+      ->type_name("ADDRESS:PORT")
+      ->multi_option_policy(once)
+      ->group(kRunning);
+  app.add_option("--workers", flags.workers, "threads; 0: one a core")->type_name("N")->group(kRunning);
+  app.add_option("--state-dir", flags.state_dir, "folder of learned state")->type_name("DIR")->group(kRunning);
+  app.add_option("--allow", flags.allow, "address, range or host that may be reached although private; may be repeated")
+      ->type_name("RANGE|HOST")
+      ->allow_extra_args(false)
+      ->group(kRunning);
+  app.add_option("--connect-ports", flags.connect_ports, "ports that CONNECT may ask for (443)")
+      ->type_name("LIST|any")
+      ->group(kRunning);
+  app.add_option("--access-log", flags.access_log, "where the access log goes (-: standard output)")
+      ->type_name("FILE|-|off")
+      ->group(kRunning);
+  app.add_option("--set", flags.set, "any key of the file, such as retry.max_attempts=3; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(kRunning);
+
+  app.add_flag_function(
+         "--enable-contextual-retry", [&](std::int64_t n) { flags.contextual_retry = n > 0; },
+         "contextual retry policy instead of the standard one")
+      ->group(kGates);
+  app.add_flag_function(
+         "--enable-provider-learning", [&](std::int64_t n) { flags.provider_learning = n > 0; },
+         "reduce limits by what is learned of a provider")
+      ->group(kGates);
+  app.add_option("--provider-learning-path", flags.learning_path, "file of learned state")
+      ->type_name("FILE")
+      ->group(kGates);
+
+  app.add_flag("--check", flags.check, "tell everything that is wrong with the configuration, and end")->group(kAsking);
+  app.add_flag("--provider-learning-status", flags.status, "what a running proxy has learned, or what its file holds")
+      ->group(kAsking);
+  app.add_option("--output", flags.output, "form of --provider-learning-status")
+      ->type_name("table|json")
+      ->check(CLI::IsMember({"table", "json"}).description(""))
+      ->group(kAsking);
+  app.add_flag("--help-keys", flags.help_keys, "every configuration key with its default and meaning")->group(kAsking);
+  app.set_help_flag("--help", "this text")->group(kAsking);
+  app.set_version_flag("--version", "backoffd " + std::string(kVersion), "the version")->group(kAsking);
+}
+
+CLI::App* add_gate_command(CLI::App& app, Flags& flags) {
+  CLI::App* gate = app.add_subcommand("gate", "flip a gate of the running proxy, without a restart");
+  gate->footer("");
+  gate->fallthrough();  // --admin and --config may stand behind it
+  const std::vector<std::string> names(policy::kGateNames.begin(), policy::kGateNames.end());
+  const std::vector<std::string> modes(policy::kGateModeNames.begin(), policy::kGateModeNames.end());
+  gate->add_option("NAME", flags.gate, "contextual-retry or provider-learning")
+      ->type_name("")
+      ->required()
+      ->check(CLI::IsMember(names).description(""));
+  gate->add_option("MODE", flags.mode, "on, off, or shadow (computed and reported only)")
+      ->type_name("")
+      ->required()
+      ->check(CLI::IsMember(modes).description(""));
+  gate->add_option("--percentage", flags.percentage, "share that is treated (100)")
+      ->type_name("0..100")
+      ->check(CLI::Range(0.0, 100.0).description(""));
+  gate->set_help_flag("--help", "this text");
+  return gate;
+}
+
+// Flags that stand for a key. What is empty was not given.
+policy::Result<std::vector<Assignment>> assignments_of(const Flags& flags) {
+  std::vector<Assignment> out;
+  const auto add = [&](const char* flag, const char* path, const std::string& text) {
+    if (!text.empty()) out.push_back(assignment_of_text(flag, path, text));
+  };
+  if (!flags.listen.empty()) {
+    out.push_back({"--listen", "listen", json::Array(flags.listen.begin(), flags.listen.end())});
+  }
+  add("--admin", "admin.listen", flags.admin);
+  add("--workers", "workers", flags.workers);
+  add("--state-dir", "state_dir", flags.state_dir);
+  for (const std::string& one : flags.allow) {
+    out.push_back({.source = "--allow", .path = "egress.allow", .value = one, .append = true});
+  }
+  add("--connect-ports", "egress.connect_ports", flags.connect_ports);
+  add("--access-log", "access_log", flags.access_log);
+  add("--provider-learning-path", "learning.path", flags.learning_path);
+  if (flags.contextual_retry) {
+    out.push_back({"--enable-contextual-retry", "gates.contextual-retry", *flags.contextual_retry});
+  }
+  if (flags.provider_learning) {
+    out.push_back({"--enable-provider-learning", "gates.provider-learning", *flags.provider_learning});
+  }
+  for (const std::string& one : flags.set) {
+    const auto equals = one.find('=');
+    const std::string path = one.substr(0, equals);
+    if (equals == std::string::npos || path.empty()) {
+      return policy::Error{"--set", json::write(one) + ": expected KEY=VALUE, such as retry.max_attempts=3"};
+    }
+    out.push_back(assignment_of_text("--set " + path, path, std::string_view(one).substr(equals + 1)));
+  }
+  return out;
+}
+
+}  // namespace
+
+policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
+  CLI::App app(kAbout, "backoffd");
+  app.footer(kFooter);
+  app.get_formatter()->column_width(38);
+  Flags flags;
+  add_flags(app, flags);
+  const CLI::App* gate = add_gate_command(app, flags);
+
+  Command command;
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& stop) {
+    std::ostringstream out, err;
+    if (app.exit(stop, out, err) != 0) return policy::Error{"", stop.what()};
+    command.kind = Command::Kind::message;
+    command.message = out.str();
+    return command;
+  }
+
+  if (flags.help_keys) {
+    command.kind = Command::Kind::message;
+    command.message = reference_text(key_rows());
+    return command;
+  }
+  if (gate->parsed()) {
+    command.kind = Command::Kind::gate;
+    command.gate = *policy::parse_gate(flags.gate);
+    command.mode = *policy::parse_gate_mode(flags.mode);
+    command.percentage = flags.percentage;
+  } else if (flags.status) {
+    command.kind = Command::Kind::learning_status;
+    command.output = flags.output == "json" ? Command::Output::json : Command::Output::table;
+  } else if (flags.check) {
+    command.kind = Command::Kind::check;
+  }
+  command.config_file = flags.config;
+  auto assignments = assignments_of(flags);
+  if (!assignments) return assignments.error();
+  command.assignments = *std::move(assignments);
+  return command;
+}
+
+}  // namespace backoffd::admin

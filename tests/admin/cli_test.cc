@@ -1,0 +1,210 @@
+#include "admin/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "admin/environment.h"
+#include "admin/version.h"
+
+namespace backoffd::admin {
+namespace {
+
+using policy::GateId;
+using policy::GateLayer;
+using policy::GateMode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Command good(std::vector<std::string> arguments) {
+  auto command = parse_command_line(std::move(arguments));
+  EXPECT_TRUE(command) << command.error().text();
+  return command ? *command : Command();
+}
+
+std::string fault(std::vector<std::string> arguments) {
+  const auto command = parse_command_line(std::move(arguments));
+  return command ? "" : command.error().text();
+}
+
+std::vector<Assignment> environment(std::map<std::string, std::string> variables, Problems& problems) {
+  return read_environment(
+      [&](const std::string& name) {
+        const auto it = variables.find(name);
+        return it == variables.end() ? std::nullopt : std::optional(it->second);
+      },
+      problems);
+}
+
+Settings settings(std::string_view file, const std::map<std::string, std::string>& variables,
+                  std::vector<std::string> arguments) {
+  Problems problems;
+  std::vector<Assignment> all = environment(variables, problems);
+  const Command command = good(std::move(arguments));
+  all.insert(all.end(), command.assignments.begin(), command.assignments.end());
+  auto loaded = read_settings(file, all);
+  for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.text();
+  return loaded.settings;
+}
+
+TEST(Cli, NothingGivenRunsTheProxy) {
+  const Command command = good({});
+  EXPECT_EQ(command.kind, Command::Kind::run);
+  EXPECT_THAT(command.assignments, IsEmpty());
+}
+
+TEST(Cli, EveryFlagReachesItsKey) {
+  const Settings s = settings(R"({"egress": {"allow": ["a.example"]}})", {},
+                              {"--listen",
+                               "127.0.0.1:1",
+                               "--listen",
+                               "[::1]:2",
+                               "--admin",
+                               "127.0.0.1:3",
+                               "--workers",
+                               "4",
+                               "--state-dir",
+                               "/state",
+                               "--allow",
+                               "10.0.0.0/8",
+                               "--allow=*.lab",
+                               "--connect-ports",
+                               "443,8443",
+                               "--access-log",
+                               "off",
+                               "--provider-learning-path",
+                               "/x.json",
+                               "--set",
+                               "retry.max_attempts=2",
+                               "--set",
+                               "via=a"});
+  EXPECT_THAT(s.config.proxy.listen, ElementsAre("127.0.0.1:1", "[::1]:2"));
+  EXPECT_EQ(s.config.admin.listen, "127.0.0.1:3");
+  EXPECT_EQ(s.config.proxy.workers, 4U);
+  EXPECT_EQ(s.config.state_dir, "/state");
+  EXPECT_THAT(s.config.proxy.egress.allow, ElementsAre("a.example", "10.0.0.0/8", "*.lab"));
+  EXPECT_THAT(s.config.proxy.egress.connect_ports, ElementsAre(443, 8443));
+  EXPECT_EQ(s.config.proxy.access_log, "off");
+  EXPECT_EQ(learning_path(s.config), "/x.json");
+  EXPECT_EQ(s.config.policy.retry.max_attempts, 2);
+  EXPECT_EQ(s.config.proxy.via, "a");
+  EXPECT_TRUE(settings("", {}, {"--connect-ports", "any"}).config.proxy.egress.connect_any_port);
+  EXPECT_EQ(learning_path(settings("", {}, {"--state-dir", "/state"}).config), "/state/learning.json");
+}
+
+TEST(Cli, FileThenEnvironmentThenCommandLine) {
+  const std::string file = R"({"gates": {"contextual-retry": true}, "learning": {"path": "/file"}})";
+  EXPECT_EQ(settings(file, {{"BACKOFFD_PROVIDER_LEARNING_PATH", "/env"}}, {}).config.policy.learning.path, "/env");
+  EXPECT_EQ(settings(file, {{"BACKOFFD_PROVIDER_LEARNING_PATH", "/env"}}, {"--provider-learning-path", "/flag"})
+                .config.policy.learning.path,
+            "/flag");
+  const Settings s = settings(file, {{"BACKOFFD_ENABLE_CONTEXTUAL_RETRY", "off"}}, {"--enable-contextual-retry"});
+  ASSERT_EQ(s.gates.size(), 3U);
+  EXPECT_EQ(s.gates[0].layer, GateLayer::config);
+  EXPECT_EQ(s.gates[0].setting.mode, GateMode::on);
+  EXPECT_EQ(s.gates[1].layer, GateLayer::environment);
+  EXPECT_EQ(s.gates[1].setting.mode, GateMode::off);
+  EXPECT_EQ(s.gates[2].layer, GateLayer::command_line);
+  EXPECT_EQ(s.gates[2].setting.mode, GateMode::on);
+}
+
+TEST(Cli, AGateFlagMayAlsoSayNo) {
+  const Settings s = settings("", {}, {"--enable-provider-learning=false"});
+  ASSERT_EQ(s.gates.size(), 1U);
+  EXPECT_EQ(s.gates[0].id, GateId::provider_learning);
+  EXPECT_EQ(s.gates[0].setting.mode, GateMode::off);
+}
+
+TEST(Cli, WhatIsWrongIsNamed) {
+  EXPECT_THAT(fault({"--wrokers", "4"}), HasSubstr("--wrokers"));
+  EXPECT_THAT(fault({"stray"}), HasSubstr("stray"));
+  EXPECT_THAT(fault({"--config"}), HasSubstr("--config"));
+  EXPECT_THAT(fault({"--set", "retry.max_attempts"}), HasSubstr("expected KEY=VALUE"));
+  EXPECT_THAT(fault({"--output", "xml"}), HasSubstr("--output"));
+  EXPECT_THAT(fault({"gate", "contextual-retyr", "on"}), HasSubstr("contextual-retyr"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "maybe"}), HasSubstr("maybe"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "on", "--percentage", "101"}), HasSubstr("101"));
+  EXPECT_THAT(fault({"gate", "contextual-retry"}), HasSubstr("MODE"));
+}
+
+TEST(Cli, GateCommand) {
+  const Command command =
+      good({"gate", "provider-learning", "shadow", "--percentage", "12.5", "--admin", "127.0.0.1:3"});
+  EXPECT_EQ(command.kind, Command::Kind::gate);
+  EXPECT_EQ(command.gate, GateId::provider_learning);
+  EXPECT_EQ(command.mode, GateMode::shadow);
+  EXPECT_EQ(command.percentage, 12.5);
+  ASSERT_EQ(command.assignments.size(), 1U);
+  EXPECT_EQ(command.assignments[0].path, "admin.listen");
+}
+
+TEST(Cli, LearningStatusAndCheck) {
+  EXPECT_EQ(good({"--provider-learning-status"}).output, Command::Output::table);
+  const Command command = good({"--provider-learning-status", "--output", "json", "--config", "x"});
+  EXPECT_EQ(command.kind, Command::Kind::learning_status);
+  EXPECT_EQ(command.output, Command::Output::json);
+  EXPECT_EQ(command.config_file, "x");
+  EXPECT_EQ(good({"--check"}).kind, Command::Kind::check);
+}
+
+TEST(Cli, HelpAndVersionAreMessages) {
+  const Command help = good({"--help"});
+  EXPECT_EQ(help.kind, Command::Kind::message);
+  for (const char* flag :
+       {"--config", "--check", "--listen", "--admin", "--workers", "--state-dir", "--allow", "--connect-ports",
+        "--access-log", "--enable-contextual-retry", "--enable-provider-learning", "--provider-learning-path", "--set",
+        "--help", "--version", "--provider-learning-status", "--output", "gate", "DOCSTOKG_"}) {
+    EXPECT_THAT(help.message, HasSubstr(flag));
+  }
+  EXPECT_EQ(good({"--version"}).message, "backoffd " + std::string(kVersion) + "\n");
+  EXPECT_THAT(good({"--help-keys"}).message, HasSubstr("retry.max_attempts: integer (1..100), default 6"));
+  EXPECT_THAT(good({"gate", "--help"}).message, HasSubstr("--percentage"));
+}
+
+TEST(Environment, TrueAndFalseInAnyCase) {
+  for (const char* text : {"1", "true", "YES", "On"}) {
+    Problems problems;
+    const auto all = environment({{"DOCSTOKG_ENABLE_PROVIDER_LEARNING", text}}, problems);
+    ASSERT_EQ(all.size(), 1U) << text;
+    EXPECT_EQ(all[0].layer, GateLayer::environment);
+    EXPECT_TRUE(*all[0].value.boolean()) << text;
+  }
+  for (const char* text : {"0", "FALSE", "no", "off"}) {
+    Problems problems;
+    const auto all = environment({{"BACKOFFD_ENABLE_PROVIDER_LEARNING", text}}, problems);
+    ASSERT_EQ(all.size(), 1U) << text;
+    EXPECT_FALSE(*all[0].value.boolean()) << text;
+  }
+}
+
+TEST(Environment, AnEmptyVariableSaysNothing) {
+  Problems problems;
+  EXPECT_THAT(
+      environment({{"BACKOFFD_ENABLE_CONTEXTUAL_RETRY", ""}, {"DOCSTOKG_PROVIDER_LEARNING_PATH", ""}}, problems),
+      IsEmpty());
+  EXPECT_THAT(problems, IsEmpty());
+}
+
+TEST(Environment, AnythingElseIsRefusedWithNameAndValue) {
+  Problems problems;
+  EXPECT_THAT(environment({{"DOCSTOKG_ENABLE_CONTEXTUAL_RETRY", "maybe"}}, problems), IsEmpty());
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].text(),
+            "DOCSTOKG_ENABLE_CONTEXTUAL_RETRY: \"maybe\": expected 1, true, yes, on, 0, false, no or off");
+}
+
+TEST(Environment, TheOwnPrefixWins) {
+  const Settings s = settings("",
+                              {{"BACKOFFD_ENABLE_CONTEXTUAL_RETRY", "0"},
+                               {"DOCSTOKG_ENABLE_CONTEXTUAL_RETRY", "1"},
+                               {"DOCSTOKG_PROVIDER_LEARNING_PATH", "/d"}},
+                              {});
+  ASSERT_EQ(s.gates.size(), 1U);
+  EXPECT_EQ(s.gates[0].setting.mode, GateMode::off);
+  EXPECT_EQ(s.config.policy.learning.path, "/d");
+}
+
+}  // namespace
+}  // namespace backoffd::admin
