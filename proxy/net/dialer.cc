@@ -103,8 +103,9 @@ class RacingDial final : public Dial, private Resolver::Owner {
       const auto verdict = egress_.check(host_, address, port_);
       if (verdict.allowed) {
         waiting.push_back(address);
-      } else if (refusal_.empty()) {
+      } else if (refusal_.empty() || (verdict.own_port && !means_this_proxy_)) {
         refusal_ = address.text() + ": " + verdict.why;
+        means_this_proxy_ = verdict.own_port;
       }
     }
   }
@@ -138,7 +139,9 @@ class RacingDial final : public Dial, private Resolver::Owner {
 
   void give_up() {
     const Resolution& known = lookup_->result();
-    if (!last_error_.empty()) {
+    // A name of this proxy (localhost) with an address more at which it does not listen is a loop all the same, and no
+    // failure that a later try would mend.
+    if (!last_error_.empty() && !means_this_proxy_) {
       finish({Fd(), DialError::connect_failed, std::move(last_error_)});
     } else if (!refusal_.empty()) {
       finish({Fd(), DialError::destination_refused, host_ + ": " + refusal_});
@@ -185,7 +188,8 @@ class RacingDial final : public Dial, private Resolver::Owner {
   bool last_was_v6_ = false;
   bool inside_start_ = true;
   bool finished_ = false;
-  std::string refusal_;     // of the first address that may not be dialled
+  bool means_this_proxy_ = false;
+  std::string refusal_;     // of the first address that may not be dialled, or of our own
   std::string last_error_;  // of the attempt that failed last
   DialResult result_;
 };

@@ -231,22 +231,22 @@ bool EgressRules::allows(const Address& address) const {
 }
 
 EgressRules::Verdict EgressRules::check(std::string_view host, const Address& address, std::uint16_t port) const {
-  if (is_own(address, port)) return {false, "own_port"};
+  if (is_own(address, port)) return {false, "own_port", true};
   for (const Address& inner : embedded_in(address)) {
-    if (is_own(inner, port)) return {false, "own_port"};
+    if (is_own(inner, port)) return {false, "own_port", true};
   }
   if (auto verdict = check_host(host); !verdict.allowed) return verdict;
-  if (const std::string* rule = denies(address)) return {false, "denied by " + *rule};
-  if (allow_.match_host(host) != nullptr || allows(address)) return {true, {}};
+  if (const std::string* rule = denies(address)) return {false, "denied by " + *rule, false};
+  if (allow_.match_host(host) != nullptr || allows(address)) return {true, {}, false};
 
   const AddressClass its = classify(address);
-  if (its == AddressClass::ordinary || (its == AddressClass::private_use && allow_private_)) return {true, {}};
-  return {false, name(its)};
+  if (its == AddressClass::ordinary || (its == AddressClass::private_use && allow_private_)) return {true, {}, false};
+  return {false, name(its), false};
 }
 
 EgressRules::Verdict EgressRules::check_host(std::string_view host) const {
-  if (const std::string* rule = deny_.match_host(host)) return {false, "denied by " + *rule};
-  return {true, {}};
+  if (const std::string* rule = deny_.match_host(host)) return {false, "denied by " + *rule, false};
+  return {true, {}, false};
 }
 
 bool EgressRules::connect_port_allowed(std::uint16_t port) const {

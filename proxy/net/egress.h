@@ -34,7 +34,8 @@ class EgressRules {
  public:
   struct Verdict {
     bool allowed = false;
-    std::string why;  // the class or rule when refused: "loopback", "own_port", "denied by egress.deny[0]"
+    std::string why;        // the class or rule when refused: "loopback", "own_port", "denied by egress.deny[0]"
+    bool own_port = false;  // refused because this process listens there: the name means this proxy
   };
 
   // `own`: where this process itself listens, as bound (no port 0): the proxy's and the admin's. Errors name the entry:
