@@ -1,0 +1,107 @@
+#include "admin/learning_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "admin/file.h"
+#include "admin/learning_file.h"
+
+namespace backoffd::admin {
+namespace {
+
+constexpr std::size_t kLargestFile = 32 << 20;
+
+}  // namespace
+
+LearningStore::LearningStore(std::string path, Tell tell) : path_(std::move(path)), tell_(std::move(tell)) {}
+
+LearningStore::Learned LearningStore::open(policy::WallTime now) {
+  take_lock();
+  if (state_ == State::never) return {};
+  const auto text = read_file(path_, kLargestFile);
+  if (!text && errno == ENOENT) return {};
+  if (!text && errno == ENOTDIR) return {};  // told by take_lock() already
+  if (!text) {
+    move_aside(now, std::strerror(errno));
+    return {};
+  }
+  auto file = parse_learned(*text);
+  if (!file) {
+    move_aside(now, file.error().text());
+    return {};
+  }
+  if (file->version > kLearningVersion) {
+    state_ = State::never;
+    tell_("learning: " + path_ + " is of version " + std::to_string(file->version) + ", newer than " +
+          std::to_string(kLearningVersion) +
+          ", the newest that is known here; it is left alone, and this run neither reads nor keeps learned state");
+    return {};
+  }
+  return {std::move(file->keys), std::max(policy::Duration::zero(), policy::Duration(now - file->saved))};
+}
+
+// The lock is a file of its own, because the state file is replaced by every save. It is never removed: another process
+// might have opened it already.
+bool LearningStore::take_lock() {
+  std::error_code ignored;  // opening the lock tells
+  if (const auto folder = std::filesystem::path(path_).parent_path(); !folder.empty()) {
+    std::filesystem::create_directories(folder, ignored);
+  }
+  const std::string lock_path = path_ + ".lock";
+  proxy::Fd fd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) {
+    fail("cannot open " + lock_path + ": " + std::strerror(errno));
+    return false;
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      fail("cannot lock " + lock_path + ": " + std::strerror(errno));
+      return false;
+    }
+    state_ = State::never;
+    tell_("learning: " + path_ + " is in use by another process; this one neither reads nor keeps learned state");
+    return false;
+  }
+  lock_ = std::move(fd);
+  state_ = State::keeping;
+  return true;
+}
+
+void LearningStore::move_aside(policy::WallTime now, const std::string& why) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  const std::string aside = path_ + ".corrupt-" + std::to_string(seconds);
+  const bool moved = std::rename(path_.c_str(), aside.c_str()) == 0;
+  tell_("learning: " + path_ + " is not usable (" + why + "); " +
+        (moved ? "moved to " + aside : "it cannot be moved aside (" + std::string(std::strerror(errno)) + ")") +
+        ", learning starts empty");
+}
+
+void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std::uint64_t version,
+                               const Snapshot& snapshot) {
+  if (version == saved_version_ || now < next_save_) return;
+  next_save_ = now + kBetweenSaves;
+  save(wall, version, snapshot);
+}
+
+void LearningStore::save(policy::WallTime wall, std::uint64_t version, const Snapshot& snapshot) {
+  if (version == saved_version_ || state_ == State::never) return;
+  if (state_ == State::waiting && !take_lock()) return;
+  const std::string wrong = replace_file(path_, write_learned({kLearningVersion, wall, snapshot()}));
+  if (!wrong.empty()) return fail(wrong);
+  saved_version_ = version;
+  if (!failure_.empty()) tell_("learning: state is kept in " + path_ + " again");
+  failure_.clear();
+}
+
+void LearningStore::fail(const std::string& what) {
+  if (what != failure_) tell_("learning: state is not kept: " + what + "; it will be tried again");
+  failure_ = what;
+}
+
+}  // namespace backoffd::admin
