@@ -7,6 +7,7 @@ VARIANT ?= release
 OUT := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 OBJ := $(BUILD)/obj/$(VARIANT)
 PREFIX ?= /usr/local
+JOBS := $(shell nproc)
 
 CXX := $(if $(filter fuzz,$(VARIANT)),clang++,g++)
 CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
@@ -29,9 +30,48 @@ LLHTTP_LIBS :=
 LLHTTP_OBJ := $(addprefix $(OBJ)/llhttp/,api.o http.o llhttp.o)
 endif
 
-CPPFLAGS += -I. -I$(BUILD)/gen $(LLHTTP_CFLAGS) -DSPDLOG_SHARED_LIB -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
+CPPFLAGS += -I. $(LLHTTP_CFLAGS) -DSPDLOG_SHARED_LIB -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
 CXXFLAGS += -std=c++20 -pthread $(OPT) $(WARN)
 LDFLAGS += -pthread $(OPT)
+
+.PHONY: all
+all: $(OUT)/backoffd ## the program, build/backoffd
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev rapidjson-dev libcli11-dev libspdlog-dev \
+	prometheus-cpp-dev libpsl-dev
+TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
+	wget aria2 git nginx-light nodejs ca-certificates
+LINT_PACKAGES := clang-format clang-tidy python3
+FUZZ_PACKAGES := clang libclang-rt-14-dev
+BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid tinyproxy wrk strace python3
+
+# $(call install,PACKAGES): apt-get only where one is missing, so that a machine once set up needs no network; sudo
+# only where we are not root.
+install = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$missing" ] || { echo "installing:" $$missing; sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+.PHONY: deps deps-build deps-test deps-lint deps-fuzz deps-bench
+deps: deps-build deps-test ## install what build and tests need (apt-get)
+deps-build:
+	$(call install,$(BUILD_PACKAGES))
+	@pkg-config --exists libllhttp || [ -e /usr/share/llhttp/llhttp.c ] || \
+	{ sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get install -y -qq --no-install-recommends libllhttp-dev >/dev/null 2>&1 || \
+	  $$sudo apt-get install -y -qq --no-install-recommends node-llhttp >/dev/null; }
+deps-test:
+	$(call install,$(TEST_PACKAGES))
+deps-lint:
+	$(call install,$(LINT_PACKAGES))
+deps-fuzz:
+	$(call install,$(FUZZ_PACKAGES))
+deps-bench:
+	$(call install,$(BENCH_PACKAGES))
+
+# --- the program ------------------------------------------------------------------------------------------------------
 
 # One static library a room; a test program links no more rooms than its own tests may know.
 sources = $(sort $(filter-out admin/main.cc,$(wildcard $(1)/*.cc $(1)/*/*.cc)))
@@ -43,9 +83,6 @@ PROXY_LIBS := $(LLHTTP_LIBS) -levent_core -levent_extra -lspdlog -lfmt
 ADMIN_LIBS := -lprometheus-cpp-core -lpsl
 GTEST_LIBS := -lgmock -lgtest -lgtest_main
 
-.PHONY: all
-all: $(OUT)/backoffd
-
 $(POLICY_LIB): $(call objects,$(call sources,policy))
 $(PROXY_LIB): $(call objects,$(call sources,proxy)) $(LLHTTP_OBJ)
 $(ADMIN_LIB): $(call objects,$(call sources,admin))
@@ -54,31 +91,101 @@ $(OBJ)/lib%.a:
 	@rm -f $@
 	@ar rcs $@ $^
 
+link = @echo "  LD    $@"; mkdir -p $(@D); $(CXX) $(LDFLAGS) -o $@ $^ $(1)
+
 $(OUT)/backoffd: $(OBJ)/admin/main.o $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
-	@echo "  LD    $@"
-	@$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS)
-
-$(OUT)/policy-test: $(call objects,$(wildcard tests/policy/*_test.cc)) $(POLICY_LIB)
-	@echo "  LD    $@"
-	@$(CXX) $(LDFLAGS) -o $@ $^ $(GTEST_LIBS)
-
-SUPPORT := $(call objects,$(wildcard tests/support/*.cc))
-$(OUT)/proxy-test: $(call objects,$(wildcard tests/proxy/*_test.cc)) $(SUPPORT) $(PROXY_LIB) $(POLICY_LIB)
-	@echo "  LD    $@"
-	@$(CXX) $(LDFLAGS) -o $@ $^ $(PROXY_LIBS) $(GTEST_LIBS)
-
-$(OUT)/admin-test: $(call objects,$(wildcard tests/admin/*_test.cc)) $(SUPPORT) $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
-	@echo "  LD    $@"
-	@$(CXX) $(LDFLAGS) -o $@ $^ $(ADMIN_LIBS) $(PROXY_LIBS) $(GTEST_LIBS)
+	$(call link,$(ADMIN_LIBS) $(PROXY_LIBS))
 
 $(OBJ)/llhttp/%.o: /usr/share/llhttp/%.c
-	@mkdir -p $(@D)
 	@echo "  CC    $<"
+	@mkdir -p $(@D)
 	@$(CC) $(OPT) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(OBJ)/%.o: %.cc
-	@mkdir -p $(@D) $(OUT)
 	@echo "  CXX   $<"
+	@mkdir -p $(@D)
 	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# The set-up may change what this file finds (llhttp), so what needs it starts a make of its own.
+again = +@$(MAKE) --no-print-directory -j$(JOBS)
+
+.PHONY: build run
+build: deps-build ## set up and build
+	$(again) all
+run: build ## set up, build and serve on 127.0.0.1:8080 (ARGS="..." adds flags)
+	@exec $(OUT)/backoffd $(ARGS)
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+$(OUT)/policy-test: $(call objects,$(wildcard tests/policy/*_test.cc)) $(POLICY_LIB)
+	$(call link,$(GTEST_LIBS))
+
+SUPPORT := $(call objects,$(wildcard tests/support/*.cc))
+$(OUT)/proxy-test: $(call objects,$(wildcard tests/proxy/*_test.cc)) $(SUPPORT) $(PROXY_LIB) $(POLICY_LIB)
+	$(call link,$(PROXY_LIBS) $(GTEST_LIBS))
+
+$(OUT)/admin-test: $(call objects,$(wildcard tests/admin/*_test.cc)) $(SUPPORT) $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
+	$(call link,$(ADMIN_LIBS) $(PROXY_LIBS) $(GTEST_LIBS))
+
+# Each fuzz target is built twice: for libFuzzer, and for `make test`, which replays the corpus through it.
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
+REPLAYS := $(addprefix $(OUT)/replay-,$(FUZZERS))
+$(OUT)/replay-%: $(OBJ)/tests/fuzz/%_fuzz.o $(OBJ)/tests/fuzz/replay.o $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
+	$(call link,$(ADMIN_LIBS) $(PROXY_LIBS))
+$(OUT)/fuzz-%: $(OBJ)/tests/fuzz/%_fuzz.o $(ADMIN_LIB) $(PROXY_LIB) $(POLICY_LIB)
+	$(call link,-fsanitize=fuzzer $(ADMIN_LIBS) $(PROXY_LIBS))
+.SECONDARY:
+
+TEST_PROGRAMS := $(addprefix $(OUT)/,policy-test proxy-test admin-test) $(REPLAYS)
+.PHONY: test-programs test asan tsan fuzz
+test-programs: $(TEST_PROGRAMS) $(OUT)/backoffd
+test: deps ## set up, build and run every test
+	$(again) test-programs
+	@python3 tests/run.py --out $(OUT)
+asan: deps ## the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(again) VARIANT=asan test-programs
+	@python3 tests/run.py --out $(BUILD)/asan
+tsan: deps ## ... under ThreadSanitizer
+	$(again) VARIANT=tsan test-programs
+	@python3 tests/run.py --out $(BUILD)/tsan
+
+SECONDS ?= 60
+fuzz: deps-build deps-fuzz ## extend the corpus of every fuzz target (SECONDS=60 each)
+	$(again) VARIANT=fuzz $(addprefix $(BUILD)/fuzz/fuzz-,$(FUZZERS))
+	@for f in $(FUZZERS); do echo "== $$f"; \
+	$(BUILD)/fuzz/fuzz-$$f -max_total_time=$(SECONDS) -print_final_stats=0 -verbosity=0 tests/fuzz/corpus/$$f || exit 1; done
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+TRACKED = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
+.PHONY: lint format arrows
+lint: deps-build deps-lint ## formatting, clang-tidy, documented keys
+	@clang-format --dry-run --Werror $(TRACKED)
+	@echo $(filter %.cc,$(TRACKED)) | tr ' ' '\n' | \
+	xargs -P $(JOBS) -n 4 clang-tidy --quiet -- -std=c++20 $(CPPFLAGS) 2>/dev/null
+format: deps-lint ## rewrite the sources as .clang-format says
+	@clang-format -i $(TRACKED)
+arrows: ## includes run down only: admin -> proxy -> policy
+	@python3 tests/check_arrows.py
+
+# --- trying out, measuring, installing --------------------------------------------------------------------------------
+
+.PHONY: bench demo install clean help
+bench: build deps-bench ## side by side with nginx, HAProxy, Squid, tinyproxy (CASES="small bulk")
+	@python3 tests/bench/run.py --backoffd $(BUILD)/backoffd $(CASES)
+$(OUT)/policy-bench: $(OBJ)/tests/bench/policy_bench.o $(POLICY_LIB)
+	$(call link,-lbenchmark -lbenchmark_main)
+.PHONY: bench-policy
+bench-policy: build deps-bench ## the cost of one decision
+	$(again) $(BUILD)/policy-bench
+	@$(BUILD)/policy-bench
+demo: build deps-test ## a server that misbehaves, with and without backoffd
+	@python3 tests/support/demo.py --backoffd $(BUILD)/backoffd
+install: build ## to PREFIX=/usr/local
+	install -D -m 755 $(BUILD)/backoffd $(DESTDIR)$(PREFIX)/bin/backoffd
+clean: ## remove build/
+	@rm -rf $(BUILD)
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16

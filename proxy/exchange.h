@@ -131,7 +131,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Tunnel> tunnel_;
   std::optional<policy::ResumePoint> resume_;
-  bool continuing_ = false;  // the attempt under way continues a broken body
+  std::uint64_t broke_at_ = 0;  // bytes delivered when the body last broke
+  bool continuing_ = false;     // the attempt under way continues a broken body
   Framing client_framing_;
   Timer wait_;   // between attempts
   Timer watch_;  // of a client that has half-closed

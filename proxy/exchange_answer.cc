@@ -194,6 +194,11 @@ void Exchange::relay() {
 void Exchange::body_broken(std::string detail) {
   verdict_detail_ = std::move(detail);
   progress_.resumable = resume_ && resume_->resumable(relay_->delivered());
+  if (relay_->delivered() > broke_at_) {
+    // A download may take hours before it breaks: max_delay bounds the time without a byte, not the download's.
+    progress_.first_attempt = Loop::now();
+    broke_at_ = relay_->delivered();
+  }
   Outcome outcome;
   outcome.kind = OutcomeKind::broken_body;
   const policy::Conclusion conclusion = conclude(outcome);
