@@ -145,7 +145,10 @@ void Exchange::admitted(const policy::Admission& admission) {
     return;
   }
   worker_.counters.verdicts[static_cast<std::size_t>(admission.reason)].add();
-  settle_for_less(admission.reason, refusal_of(admission.reason), admission.retry_after);
+  // A retry that gets no turn: what the attempt before it came to is the answer.
+  const bool failed_before = !last_failure_.name.empty();
+  settle_for_less(admission.reason, failed_before ? last_failure_ : refusal_of(admission.reason),
+                  admission.retry_after);
 }
 
 // --- an attempt ---
@@ -284,8 +287,16 @@ void Exchange::attempt_failed() {
   }
   verdict_detail_ = attempt_->detail();
   const DialError dial_error = attempt_->dial_error();
+  last_failure_ = dial_error == DialError::resolve_failed    ? refusals::kDnsError
+                  : dial_error == DialError::resolve_timeout ? refusals::kDnsTimeout
+                                                             : refusal_of(kind);
   Outcome outcome;
   outcome.kind = kind;
+  no_answer(outcome);
+}
+
+// The attempt ended without an answer that could be relayed.
+void Exchange::no_answer(const Outcome& outcome) {
   const policy::Conclusion conclusion = conclude(outcome);
   end_attempt(false);
   if (conclusion.verdict.action == policy::Action::retry) {
@@ -293,10 +304,7 @@ void Exchange::attempt_failed() {
     return;
   }
   if (conclusion.verdict.reason == Reason::failover && fail_over()) return;
-  const Refusal& refusal = dial_error == DialError::resolve_failed    ? refusals::kDnsError
-                           : dial_error == DialError::resolve_timeout ? refusals::kDnsTimeout
-                                                                      : refusal_of(kind);
-  settle_for_less(conclusion.verdict.reason, refusal, conclusion.retry_after);
+  settle_for_less(conclusion.verdict.reason, last_failure_, conclusion.retry_after);
 }
 
 void Exchange::answered() {
@@ -308,13 +316,8 @@ void Exchange::answered() {
   const FramingResult framed = frame_response(head, request_.method());
   if (!framed.ok) {
     verdict_detail_ = framed.error.name;
-    const policy::Conclusion conclusion = conclude({OutcomeKind::bad_response, 0, {}});
-    end_attempt(false);
-    if (conclusion.verdict.action == policy::Action::retry) {
-      back_off(conclusion.verdict);
-    } else {
-      settle_for_less(conclusion.verdict.reason, refusal_of(OutcomeKind::bad_response), {});
-    }
+    last_failure_ = refusal_of(OutcomeKind::bad_response);
+    no_answer({OutcomeKind::bad_response, 0, {}});
     return;
   }
   framing_ = framed.framing;
@@ -358,6 +361,7 @@ void Exchange::end_attempt(bool reusable) {
     }
     worker_.loop.bury(std::move(attempt_));
   }
+  if (plan_.key().empty()) return;  // refused before there was one
   policy::Grants grants;
   worker_.engine.release(plan_, Loop::now(), grants);
   worker_.shared.pacer.settle(grants);
@@ -429,7 +433,7 @@ void Exchange::settle_for_less(Reason reason, const Refusal& refusal, std::optio
   } else if (kept_ && kept_->whole()) {
     commit_kept(reason, retry_after);
   } else {
-    refuse(refusal, verdict_detail_, retry_after);
+    refuse(refusal, verdict_detail_, retry_after, reason);
   }
 }
 

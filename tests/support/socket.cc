@@ -137,6 +137,15 @@ std::string Peer::read_response(bool head_only) {
   }
 }
 
+std::string Peer::read_request() {
+  const std::string head = read_head();
+  const std::string fields = lower(head);
+  if (fields.find("\r\ntransfer-encoding: chunked\r\n") != std::string::npos) return head + read_chunked();
+  const std::size_t length = fields.find("\r\ncontent-length:");
+  if (length == std::string::npos) return head;
+  return head + read_exactly(std::strtoull(fields.c_str() + length + 17, nullptr, 10));
+}
+
 bool Peer::ended() {
   if (!buffer_.empty()) return false;
   pollfd p{fd_.get(), POLLIN, 0};

@@ -27,6 +27,7 @@ class Peer {
   // The next complete response: head and body as the head's framing says (`head_only`: answer to HEAD). 1xx included
   // in front.
   std::string read_response(bool head_only = false);
+  std::string read_request();  // the next one, head and body as its framing says
 
   bool ended();  // waits: has the peer ended (or reset) without a further byte?
   bool was_reset() const { return reset_; }
