@@ -75,6 +75,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   void interim(const Head& head) override;
   void move_upload();
   void attempt_failed();
+  void no_answer(const policy::Outcome& outcome);
   void answered();
   void switch_protocols();
   void end_attempt(bool reusable);
@@ -90,7 +91,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   // --- the answer ---
   void commit(const Head& head, Framing framing, policy::Reason reason, std::optional<policy::Duration> retry_after);
   void commit_kept(policy::Reason reason, std::optional<policy::Duration> retry_after);
-  void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after);
+  void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
+              policy::Reason reason = policy::Reason::none);
   void open_tunnel();
   void start_tunnel();
   void tunnel_ended(std::string_view why) override;
@@ -126,6 +128,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   int attempts_before_ = 0;  // at hosts the exchange failed over from
   std::unique_ptr<Attempt> attempt_;
   Framing framing_;                   // of the attempt's response
+  Refusal last_failure_;              // of the last attempt that ended without an answer; unnamed: none did
   std::unique_ptr<KeptAnswer> kept_;  // the last answer, while something better is tried
   bool absorbing_ = false;            // attempt_ still delivers into kept_
   std::unique_ptr<Relay> relay_;

@@ -93,11 +93,13 @@ void Exchange::commit_kept(Reason reason, std::optional<policy::Duration> retry_
   finish(keep_alive_ ? Owner::After::keep : Owner::After::close);
 }
 
-void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after) {
+void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
+                      Reason reason) {
   worker_.counters.refuse(refusal.name);
   progress_.committed = true;
   record_.status = refusal.status;
-  record_.verdict = refusal.name;
+  // Why nothing better was tried says more than what the last attempt came to; that is in Proxy-Status and the text.
+  record_.verdict = reason == Reason::none ? refusal.name : name(reason);
   record_.head = Loop::now() - started_;
   if (verdict_detail_.empty()) verdict_detail_ = detail;
   // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
@@ -106,7 +108,7 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
   added.add("Proxy-Status", proxy_status_member(worker_.config.via, refusal.proxy_status, refusal.name));
   if (worker_.config.response_headers) {
     added.add("Backoffd-Attempts", std::to_string(attempts_before_ + progress_.attempts));
-    added.add("Backoffd-Verdict", std::string(refusal.name));
+    added.add("Backoffd-Verdict", std::string(record_.verdict));
   }
   added.add("Backoffd-Request-Id", std::string(request_id()));
   if (retry_after) added.add("Retry-After", whole_seconds_up(*retry_after));
@@ -274,8 +276,10 @@ void Exchange::client_progress() {
     if (state_ == State::relaying && attempt_) relay();
   }
   if (state_ != State::finished && client_.read_ended() && watched_ == 0) {
+    // An answer that is on its way needs no asking; a place in a queue should not be kept for nobody.
     watched_ = 1;
-    watch_.arm(std::chrono::seconds(1));
+    const bool waiting = state_ == State::queued || state_ == State::backing_off;
+    watch_.arm(waiting ? Duration::zero() : std::chrono::seconds(1));
   }
 }
 
@@ -292,7 +296,7 @@ void Exchange::watch_half_closed() {
     evbuffer_add(client_.out(), kContinue.data(), kContinue.size());
     client_.touch();
   }
-  watch_.arm(std::chrono::milliseconds(watched_ < 5 ? 250 : 5000));
+  watch_.arm(std::chrono::milliseconds(watched_ < 5 ? 20 << watched_ : 5000));
 }
 
 void Exchange::client_gone() {
