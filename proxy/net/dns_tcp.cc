@@ -2,15 +2,17 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace backoffd::proxy {
 
 DnsTcp::DnsTcp(Loop& loop, const Endpoint& server, const std::vector<std::uint8_t>& question, Owner& owner)
     : loop_(loop), owner_(owner) {
-  out_.push_back(static_cast<std::uint8_t>(question.size() >> 8));
-  out_.push_back(static_cast<std::uint8_t>(question.size() & 0xff));
-  out_.insert(out_.end(), question.begin(), question.end());
+  out_.resize(2 + question.size());
+  out_[0] = static_cast<std::uint8_t>(question.size() >> 8);
+  out_[1] = static_cast<std::uint8_t>(question.size() & 0xff);
+  std::copy(question.begin(), question.end(), out_.begin() + 2);
 
   sockaddr_storage to;
   const socklen_t length = server.to(to);
