@@ -384,13 +384,16 @@ bool via_has(const Head& head, std::string_view via) {
   for (std::size_t i = 0; i < head.size(); ++i) {
     const Field field = head.field(i);
     if (field.id != FieldId::via) continue;
-    policy::ListReader list(field.value);
-    while (const auto member = list.next()) {
-      const std::size_t space = std::min(member->find_first_of(" \t"), member->size());
-      const std::string_view rest = policy::trim(member->substr(space));
-      const std::size_t end = std::min(rest.find_first_of(" \t("), rest.size());
-      if (rest.substr(0, end) != via) continue;
-      if (policy::trim(rest.substr(end)) == process_mark() || ++of_our_name >= kMostOfOurName) return true;
+    // Split at every comma. Via has no quoted strings, and one that a client opens in it must not hide what follows.
+    for (std::string_view rest = field.value; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      const std::string_view member = policy::trim(rest.substr(0, comma));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      const std::size_t space = std::min(member.find_first_of(" \t"), member.size());
+      const std::string_view by = policy::trim(member.substr(space));
+      const std::size_t end = std::min(by.find_first_of(" \t("), by.size());
+      if (by.substr(0, end) != via) continue;
+      if (policy::trim(by.substr(end)) == process_mark() || ++of_our_name >= kMostOfOurName) return true;
     }
   }
   return false;

@@ -174,6 +174,8 @@ TEST(RewriteTest, TheOwnMemberInViaIsALoop) {
   again.replace(4, 1, "http://o/");
   EXPECT_TRUE(via_has(parse_head(again), "us")) << again;
   EXPECT_FALSE(via_has(parse_head(again), "other"));
+  again.replace(again.find("a (x"), 4, "a\"(x");
+  EXPECT_TRUE(via_has(parse_head(again), "us")) << "quotes hide nothing: " << again;
 
   const auto received = [](const std::string& via) {
     return via_has(parse_head("GET http://o/ HTTP/1.1\r\nHost: h\r\nVia: " + via + "\r\n\r\n"), "us");
