@@ -12,7 +12,7 @@ constexpr std::uint64_t kSpliceFrom = 512 << 10;
 }  // namespace
 
 Relay::Relay(Worker& worker, Framing upstream, Framing client)
-    : worker_(worker), reader_(upstream, worker.response_limits), writer_(client), payload_(new_buffer()) {}
+    : worker_(worker), reader_(upstream, worker.response_limits), writer_(client) {}
 
 void Relay::continue_with(Framing upstream, std::uint64_t discard, std::optional<std::uint64_t> left) {
   reader_ = BodyReader(upstream, worker_.response_limits);
@@ -56,22 +56,23 @@ Relay::State Relay::move_buffered(Stream& upstream, Stream& client) {
       return upstream.timed_out() ? State::client_failed : State::more;
     }
     if (left_) room = static_cast<std::size_t>(std::min<std::uint64_t>(room, *left_ + discard_));
+    evbuffer* payload = worker_.payload.get();  // empty before and after
     const std::size_t held = upstream.in_size();
-    const BodyReader::State state = reader_.read(upstream.in(), payload_.get(), room);
+    const BodyReader::State state = reader_.read(upstream.in(), payload, room);
     if (upstream.in_size() != held) {
       upstream.touch();
       upstream.set_deadline(worker_.config.timeouts.stall);
     }
     if (discard_ > 0) {
       const std::size_t drop =
-          static_cast<std::size_t>(std::min<std::uint64_t>(discard_, evbuffer_get_length(payload_.get())));
-      evbuffer_drain(payload_.get(), drop);
+          static_cast<std::size_t>(std::min<std::uint64_t>(discard_, evbuffer_get_length(payload)));
+      evbuffer_drain(payload, drop);
       discard_ -= drop;
     }
-    if (const std::size_t size = evbuffer_get_length(payload_.get()); size > 0) {
+    if (const std::size_t size = evbuffer_get_length(payload); size > 0) {
       delivered_ += size;
       if (left_) *left_ -= size;
-      writer_.write(payload_.get(), client.out());
+      writer_.write(payload, client.out());
       client.touch();
     }
     if (state == BodyReader::State::error) return broken(std::string(reader_.error()));

@@ -49,7 +49,6 @@ class Relay {
   Worker& worker_;
   BodyReader reader_;
   BodyWriter writer_;
-  BufferPtr payload_;
   std::unique_ptr<Splice> splice_;
   std::uint64_t splice_counted_ = 0;
   std::uint64_t delivered_ = 0;

@@ -73,6 +73,7 @@ struct Worker {
   Dialer dialer;
   IdlePool idle_pool;
   PipePool pipes;
+  const BufferPtr payload = new_buffer();  // body bytes between a reader and a writer, inside one call
   policy::Random random;
   Counters counters;
   AccessLog access_log;
