@@ -58,7 +58,7 @@ std::optional<Address> Address::parse(std::string_view text) {
 
 std::uint32_t Address::word(unsigned index) const {
   std::uint32_t network_order;
-  std::memcpy(&network_order, &bytes_[index * 4], 4);
+  std::memcpy(&network_order, &bytes_[std::size_t{index} * 4], 4);
   return ntohl(network_order);
 }
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -41,6 +40,15 @@ class Connecting {
   const Endpoint to_;
   Fd fd_;
   EventPtr event_;
+};
+
+// Addresses of one family that may be dialled, in the order of the resolver.
+struct Candidates {
+  std::vector<Address> list;
+  std::size_t tried = 0;
+  bool known = false;  // the resolver has told of some, be they permitted or not
+
+  bool more() const { return tried < list.size(); }
 };
 
 // Level-triggered: whatever happens ends in progress(), which looks at what is known and does what can be done.
@@ -85,24 +93,24 @@ class RacingDial final : public Dial, private Resolver::Owner {
     if (finished_) return;
     take_addresses();
     if (!may_begin()) return;
-    while (!next_attempt_.armed() && !(waiting_v6_.empty() && waiting_v4_.empty())) begin_attempt();
-    if (racing_.empty() && waiting_v6_.empty() && waiting_v4_.empty() && lookup_->result().done()) give_up();
+    while (!next_attempt_.armed() && (v6_.more() || v4_.more())) begin_attempt();
+    if (racing_.empty() && !v6_.more() && !v4_.more() && lookup_->result().done()) give_up();
   }
 
   // Each address is judged once, here, and dialled as it was judged.
   void take_addresses() {
     const Resolution& known = lookup_->result();
-    take(known.v6, seen_v6_, waiting_v6_);
-    take(known.v4, seen_v4_, waiting_v4_);
+    take(known.v6, v6_);
+    take(known.v4, v4_);
   }
 
-  void take(const std::vector<Address>& addresses, bool& seen, std::deque<Address>& waiting) {
-    if (seen || addresses.empty()) return;
-    seen = true;
+  void take(const std::vector<Address>& addresses, Candidates& candidates) {
+    if (candidates.known || addresses.empty()) return;
+    candidates.known = true;
     for (const Address& address : addresses) {
       const auto verdict = egress_.check(host_, address, port_);
       if (verdict.allowed) {
-        waiting.push_back(address);
+        candidates.list.push_back(address);
       } else if (refusal_.empty() || (verdict.own_port && !means_this_proxy_)) {
         refusal_ = address.text() + ": " + verdict.why;
         means_this_proxy_ = verdict.own_port;
@@ -112,8 +120,8 @@ class RacingDial final : public Dial, private Resolver::Owner {
 
   // IPv6 at once; IPv4 alone only when there is no IPv6, or it has been waited for (RFC 8305 3).
   bool may_begin() {
-    if (began_ || seen_v6_ || lookup_->result().v6_done) return true;
-    if (!seen_v4_) return false;
+    if (began_ || v6_.known || lookup_->result().v6_done) return true;
+    if (!v4_.known) return false;
     if (!delayed_) {
       delayed_ = true;
       resolution_delay_.arm(kResolutionDelay);
@@ -123,10 +131,9 @@ class RacingDial final : public Dial, private Resolver::Owner {
 
   // The families take turns, IPv6 first (RFC 8305 4).
   void begin_attempt() {
-    const bool v6 = waiting_v4_.empty() || (!waiting_v6_.empty() && !last_was_v6_);
-    std::deque<Address>& from = v6 ? waiting_v6_ : waiting_v4_;
-    auto one = std::make_unique<Connecting>(*this, Endpoint{from.front(), port_});
-    from.pop_front();
+    const bool v6 = !v4_.more() || (v6_.more() && !last_was_v6_);
+    Candidates& from = v6 ? v6_ : v4_;
+    auto one = std::make_unique<Connecting>(*this, Endpoint{from.list[from.tried++], port_});
     began_ = true;
     last_was_v6_ = v6;
     if (const auto error = one->start()) {
@@ -134,7 +141,8 @@ class RacingDial final : public Dial, private Resolver::Owner {
       return;
     }
     racing_.push_back(std::move(one));
-    next_attempt_.arm(kAttemptDelay);
+    // The only address there is has nobody to make way for.
+    if (v6_.more() || v4_.more() || !lookup_->result().done()) next_attempt_.arm(kAttemptDelay);
   }
 
   void give_up() {
@@ -175,14 +183,12 @@ class RacingDial final : public Dial, private Resolver::Owner {
   Dialer::Owner& owner_;
 
   std::unique_ptr<Resolver::Lookup> lookup_;
-  std::deque<Address> waiting_v6_;  // permitted and not tried yet
-  std::deque<Address> waiting_v4_;
+  Candidates v6_;
+  Candidates v4_;
   std::vector<std::unique_ptr<Connecting>> racing_;
   Timer next_attempt_;  // armed: no further attempt before it
   Timer resolution_delay_;
   Timer report_;
-  bool seen_v6_ = false;
-  bool seen_v4_ = false;
   bool delayed_ = false;
   bool began_ = false;
   bool last_was_v6_ = false;

@@ -59,7 +59,7 @@ Cidr range_of(const Special4& special) { return Cidr(Address::v4(special.base), 
 
 Cidr range_of(const Special6& special) {
   Address::Bytes bytes;
-  for (unsigned i = 0; i < 8; ++i) {
+  for (std::size_t i = 0; i < 8; ++i) {
     bytes[2 * i] = static_cast<std::uint8_t>(special.group[i] >> 8);
     bytes[2 * i + 1] = static_cast<std::uint8_t>(special.group[i] & 0xff);
   }
@@ -157,15 +157,18 @@ policy::Result<EgressRules::List> EgressRules::List::make(const char* key, const
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::string& entry = entries[i];
     const std::string where = std::string(key) + "[" + std::to_string(i) + "]";
+    const auto bad = [&](std::string_view why) {
+      return policy::Error{where, std::string("\"").append(entry).append("\": ").append(why)};
+    };
     if (entry.find('/') != entry.npos || looks_like_address(entry)) {
       std::string why;
       const auto cidr = Cidr::parse(entry, why);
-      if (!cidr) return policy::Error{where, "\"" + entry + "\": " + why};
+      if (!cidr) return bad(why);
       list.ranges_.push_back({*cidr, where});
     } else if (is_host_glob(entry)) {
       list.globs_.push_back({std::string(without_root_dot(entry)), where});
     } else {
-      return policy::Error{where, "\"" + entry + "\": must be an address range or a host, * and ? allowed"};
+      return bad("must be an address range or a host, * and ? allowed");
     }
   }
   return list;

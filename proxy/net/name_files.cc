@@ -100,7 +100,8 @@ std::vector<std::string> search_candidates(std::string_view host, const ResolvCo
   if (!host.empty() && host.back() == '.') return {name};
   std::vector<std::string> candidates;
   for (const std::string& domain : conf.search) {
-    std::string full = name + "." + domain;
+    std::string full(name);
+    full.append(1, '.').append(domain);
     if (is_dns_name(full)) candidates.push_back(std::move(full));
   }
   const auto dots = static_cast<unsigned>(std::count(name.begin(), name.end(), '.'));

@@ -31,7 +31,7 @@ class Listener {
     const int on = 1;
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&name), length), 0) << address;
-    if (backlog >= 0) ::listen(fd_.get(), backlog);
+    EXPECT_EQ(::listen(fd_.get(), backlog), 0);
   }
   std::uint16_t port() const { return Endpoint::local_of(fd_.get())->port; }
   Fd accept() const { return Fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
@@ -333,6 +333,7 @@ TEST_F(DialerTest, ManyAtOnceShareOneLookUp) {
   const Listener origin("127.0.0.1");
   server_.set("a.example", {}, {"127.0.0.1"});
   std::vector<std::unique_ptr<Client>> clients;
+  clients.reserve(10);
   for (int i = 0; i < 10; ++i) clients.push_back(std::make_unique<Client>(dialer(), "a.example", origin.port()));
   for (const auto& client : clients) {
     ASSERT_TRUE(run_until(loop_, [&] { return client->called(); }));

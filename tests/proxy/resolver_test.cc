@@ -175,6 +175,25 @@ TEST_F(ResolverTest, CutAnswersAreFetchedOverTcp) {
   EXPECT_EQ(server_.asked_over_tcp(), 1);
 }
 
+TEST_F(ResolverTest, ACutAnswerThatCannotBeFetchedIsAskedOfTheNext) {
+  DnsServer second(loop_);
+  DnsServer::Answer cut;
+  cut.addresses = {"192.0.2.66"};
+  cut.cut = true;
+  cut.no_tcp = true;
+  for (auto* server : {&server_, &second}) {
+    server->set("none.example", DnsType::a, cut);
+    server->set("none.example", DnsType::aaaa, {});
+  }
+  server_.set("a.example", DnsType::a, cut);
+  server_.set("a.example", DnsType::aaaa, cut);
+  second.set("a.example", {"2001:db8::1"}, {"192.0.2.1"});
+  nameservers_ = {server_.endpoint(), second.endpoint()};
+  EXPECT_EQ(listed(resolve("a.example").v4), "192.0.2.1");
+  EXPECT_EQ(server_.asked_over_tcp(), 2);
+  EXPECT_EQ(resolve("none.example").error, ResolveError::failed);
+}
+
 TEST_F(ResolverTest, AForgedAnswerIsPassedOver) {
   const std::pair<const char*, std::function<void(DnsServer::Bytes&)>> forgeries[] = {
       {"another id", [](auto& m) { m[1] ^= 1; }},

@@ -75,7 +75,13 @@ class DnsServer::Connection {
     in_.insert(in_.end(), buffer, buffer + n);
     if (in_.size() < 2 || in_.size() < 2u + (in_[0] << 8 | in_[1])) return;
     Duration delay{};
-    for (const Bytes& message : server_.answers_to(Bytes(in_.begin() + 2, in_.end()), true, delay)) {
+    const auto messages = server_.answers_to(Bytes(in_.begin() + 2, in_.end()), true, delay);
+    if (messages.empty()) {
+      event_.reset();
+      fd_.reset();
+      return;
+    }
+    for (const Bytes& message : messages) {
       Bytes out;
       u16(out, static_cast<unsigned>(message.size()));
       out.insert(out.end(), message.begin(), message.end());
@@ -175,7 +181,7 @@ std::vector<DnsServer::Bytes> DnsServer::answers_to(const Bytes& question, bool 
   answer.rcode = proxy::kDnsNoSuchName;
   if (known != answers_.end()) answer = known->second;
   delay = answer.delay;
-  if (answer.silent) return {};
+  if (answer.silent || (tcp && answer.no_tcp)) return {};
 
   const bool cut = answer.cut && !tcp;
   Bytes out(question.begin(), question.begin() + 2);

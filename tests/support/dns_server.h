@@ -28,6 +28,7 @@ class DnsServer {
     proxy::Duration delay{};
     bool silent = false;
     bool cut = false;                    // over UDP: truncated
+    bool no_tcp = false;                 // over TCP: the connection is ended without an answer
     std::function<void(Bytes&)> forged;  // a first answer, bent by this, goes out before the right one
   };
 
