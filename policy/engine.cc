@@ -164,8 +164,9 @@ void Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcom
   }
   Learner* const learner = key.throttle.learner();
   if (plan.provider_learning.treated && learner != nullptr) {
+    Random copy = random;  // what is only computed must not move what is done
     if (outcome.kind == OutcomeKind::response)
-      learner->on_response(sent, outcome.status, outcome.hint, now, random);
+      learner->on_response(sent, outcome.status, outcome.hint, now, plan.provider_learning.shadow ? copy : random);
     else
       learner->on_lost(sent, now);
   }
@@ -357,7 +358,7 @@ Conclusion Engine::conclude(Plan& plan, const Progress& progress, const Outcome&
   const RetryConfig& retry = state.config.retry;
   const bool budget = key.shared->budget.allows(now);
   if (plan.contextual_retry.treated && plan.contextual_retry.shadow) {
-    Random same = random;  // what is only computed must not move what is done
+    Random same = random;
     conclusion.shadow = judge(RetryPolicy::contextual, retry, plan.operation, progress, outcome, budget, now, same);
   }
   conclusion.verdict = judge(plan.retry_policy, retry, plan.operation, progress, outcome, budget, now, random);

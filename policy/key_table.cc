@@ -39,8 +39,7 @@ KeyState& KeyTable::make(std::string_view provider, std::string_view host, const
   key.shared = &shared->second;
   ++key.shared->keys;
 
-  hold(key);
-  let_go(key);
+  link(key);
   return key;
 }
 
@@ -55,14 +54,17 @@ void KeyTable::hold(KeyState& key) {
 
 void KeyTable::let_go(KeyState& key) {
   if (--key.pins_ > 0) return;
-  key.older_ = newest_;
-  (newest_ ? newest_->newer_ : oldest_) = &key;
-  newest_ = &key;
+  link(key);
   if (keys_.size() > kMost) evict();
 }
 
+void KeyTable::link(KeyState& key) {
+  key.older_ = newest_;
+  (newest_ ? newest_->newer_ : oldest_) = &key;
+  newest_ = &key;
+}
+
 void KeyTable::unlink(KeyState& key) {
-  if (key.newer_ == nullptr && newest_ != &key) return;  // made just now
   (key.newer_ ? key.newer_->older_ : newest_) = key.older_;
   (key.older_ ? key.older_->newer_ : oldest_) = key.newer_;
   key.newer_ = key.older_ = nullptr;

@@ -95,6 +95,7 @@ class KeyTable {
     }
   };
 
+  void link(KeyState& key);  // as the most recently used
   void unlink(KeyState& key);
   void evict();
 

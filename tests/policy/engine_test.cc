@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "policy/budget.h"
 
 namespace backoffd::policy {
 namespace {
@@ -227,6 +231,385 @@ TEST_F(EngineTest, RefusalPausesTheKeyOnlyWhereTheGateIsOn) {
     EXPECT_EQ(engine->snapshot(now).size(), mode == GateMode::off ? 0u : 1u);
     EXPECT_EQ(status().throttle_answers, 1u);
   }
+}
+
+// --- whose limits, whose operation
+// ------------------------------------------------------------------------------------
+
+TEST_F(EngineTest, TheProviderComesFromTheConfigTheHeaderOrTheHost) {
+  Config config;
+  config.providers = {provider("zenodo", "*.zenodo.org"), provider("other", "unused.org")};
+  start(config);
+  EXPECT_EQ(plan(get("data.zenodo.org")).key(), "zenodo@data.zenodo.org");
+  EXPECT_EQ(plan(get("api.openalex.org")).key(), "openalex@api.openalex.org");
+  RequestFacts named = get("data.zenodo.org");
+  named.provider = "other";
+  EXPECT_EQ(plan(named).key(), "other@data.zenodo.org");
+  EXPECT_EQ(plan(get("data.zenodo.org")).key(), "zenodo@data.zenodo.org");
+  named.provider = "unheard-of";
+  EXPECT_EQ(engine->plan(named, 1, now).error().where, "Backoffd-Provider");
+  config.allow_request_override = true;
+  start(config);
+  EXPECT_EQ(plan(named).key(), "unheard-of@data.zenodo.org");
+  named.provider = "two words";
+  EXPECT_EQ(engine->plan(named, 1, now).error().where, "Backoffd-Provider");
+}
+
+TEST_F(EngineTest, TheOperationComesFromTheHeaderARuleOrTheLookOfTheRequest) {
+  Config config;
+  config.providers = {provider("zenodo", "zenodo.org")};
+  config.providers[0].operations = {{.host = {}, .method = "GET", .path = "/text/*", .operation = Operation::extract}};
+  start(config);
+  EXPECT_EQ(plan(get("zenodo.org", "/text/1")).operation, Operation::extract);
+  EXPECT_EQ(plan(get("zenodo.org", "/a/manifest.json")).operation, Operation::manifest_fetch);
+  RequestFacts facts = get("zenodo.org", "/text/1");
+  facts.operation = "validate";
+  EXPECT_EQ(plan(facts).operation, Operation::validate);
+  facts.operation = "guess";
+  EXPECT_EQ(engine->plan(facts, 1, now).error().where, "Backoffd-Operation");
+}
+
+TEST_F(EngineTest, HeadIsNotCountedUnlessTheConfigSaysSo) {
+  for (const bool count : {false, true}) {
+    Config config;
+    config.default_limits.limits = {rate("1/MINUTE")};
+    config.default_limits.count_head = count;
+    start(config);
+    RequestFacts head = get("a.org");
+    head.method = "HEAD";
+    Plan a = plan(head), b = plan(head);
+    first(a);
+    EXPECT_EQ(first(b).kind, count ? Admission::Kind::queued : Admission::Kind::granted);
+  }
+}
+
+TEST_F(EngineTest, AFailoverGoesThroughTheAlternatesOneByOneUnderTheirOwnLimits) {
+  Config config;
+  config.providers = {provider("main", "a.org"), provider("mirror", "b.org", {rate("1/MINUTE")})};
+  config.providers[0].alternates = {"b.org", "c.org"};
+  start(config);
+  Plan one = plan(get("a.org"));
+  EXPECT_EQ(one.next_alternate(), "b.org");
+  Plan two = engine->plan_alternate(one, now);
+  EXPECT_EQ(two.key(), "mirror@b.org");
+  EXPECT_EQ(first(two).kind, Admission::Kind::granted);
+  Plan waits = plan(get("b.org"));
+  EXPECT_EQ(first(waits).kind, Admission::Kind::queued);
+  EXPECT_EQ(two.next_alternate(), "c.org");
+  EXPECT_TRUE(engine->plan_alternate(two, now).next_alternate().empty());
+  RequestFacts post = get("a.org");
+  post.method = "PUT";
+  EXPECT_TRUE(plan(post).next_alternate().empty());
+}
+
+TEST_F(EngineTest, AnAlternateUsesTheRoleOfItsOwnProvider) {
+  Config config;
+  config.providers = {provider("main", "a.org"), provider("mirror", "b.org")};
+  config.providers[0].alternates = {"b.org"};
+  config.providers[1].limit.roles = {
+      {.name = "slow", .operations = {Operation::resolve}, .limits = {rate("1/MINUTE")}}};
+  start(config);
+  Plan one = plan(get("a.org", "/api/x"));
+  ASSERT_EQ(one.operation, Operation::resolve);
+  Plan a = engine->plan_alternate(one, now), b = engine->plan_alternate(one, now);
+  EXPECT_EQ(first(a).kind, Admission::Kind::granted);
+  EXPECT_EQ(first(b).kind, Admission::Kind::queued);
+}
+
+TEST_F(EngineTest, APlanMayBeMovedInEveryState) {
+  Config config;
+  config.default_limits.max_concurrency = 1;
+  start(config);
+  Plan a = plan(get("a.org"));
+  first(a, 1);
+  Plan b = std::move(a);
+  Plan waiting = plan(get("a.org"));
+  first(waiting, 2);
+  Plan c = std::move(waiting);
+  waiting = plan(get("a.org"));  // a used name for a new plan
+  const Grants grants = release(b);
+  ASSERT_EQ(grants.size(), 1u);
+  engine->accept(c, grants[0]);
+  EXPECT_EQ(status().in_flight, 1);
+  c = Plan();
+  EXPECT_EQ(status().in_flight, 0);
+}
+
+// --- gates
+// ------------------------------------------------------------------------------------------------------------
+
+TEST_F(EngineTest, AFlipActsOnTheNextPlanAndOnNoEarlierOne) {
+  Plan before = plan(get("a.org"));
+  engine->set_gate(GateId::contextual_retry, GateLayer::admin, gate_on());
+  Plan after = plan(get("a.org"));
+  EXPECT_EQ(before.retry_policy, RetryPolicy::standard);
+  EXPECT_EQ(after.retry_policy, RetryPolicy::contextual);
+  engine->clear_gate(GateId::contextual_retry, GateLayer::admin);
+  EXPECT_EQ(after.retry_policy, RetryPolicy::contextual);
+  EXPECT_EQ(plan(get("a.org")).retry_policy, RetryPolicy::standard);
+  EXPECT_EQ(engine->gates().at(0).gate.effective_layer(), GateLayer::builtin);
+}
+
+TEST_F(EngineTest, ARequestChoosesForItselfOnlyWhereThatIsAllowed) {
+  RequestFacts facts = get("a.org");
+  facts.gates = "contextual-retry=on, provider-learning=shadow";
+  EXPECT_EQ(plan(facts).retry_policy, RetryPolicy::standard);
+  Config config;
+  config.allow_request_override = true;
+  start(config);
+  Plan one = plan(facts);
+  EXPECT_EQ(one.retry_policy, RetryPolicy::contextual);
+  EXPECT_TRUE(one.contextual_retry.overridden);
+  EXPECT_TRUE(one.provider_learning.shadow);
+  EXPECT_EQ(plan(get("a.org")).retry_policy, RetryPolicy::standard);
+  for (const char* bad : {"contextual-retry", "contextual-retry=maybe", "unknown=on", "=on"}) {
+    facts.gates = bad;
+    EXPECT_EQ(engine->plan(facts, 1, now).error().where, "Backoffd-Gate") << bad;
+  }
+}
+
+TEST_F(EngineTest, ShadowReportsTheOtherVerdictAndActsAsOff) {
+  engine->set_gate(GateId::contextual_retry, GateLayer::admin, gate_on(GateMode::shadow));
+  RequestFacts facts = get("a.org");
+  facts.operation = "validate";
+  Plan one = plan(facts);
+  EXPECT_EQ(one.retry_policy, RetryPolicy::standard);
+  first(one);
+  const Conclusion conclusion = answer(one, 429);
+  EXPECT_EQ(conclusion.verdict.reason, Reason::retry);
+  ASSERT_TRUE(conclusion.shadow);
+  EXPECT_EQ(conclusion.shadow->reason, Reason::defer);
+}
+
+// With both gates off the engine adds nothing to the standard policy: the same verdicts, to the nanosecond of a wait.
+TEST_F(EngineTest, GatesOffIsTheStandardPolicyRequestByRequest) {
+  for (const bool shadow : {false, true}) {
+    start({});
+    if (shadow) {
+      engine->set_gate(GateId::contextual_retry, GateLayer::admin, gate_on(GateMode::shadow));
+      engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on(GateMode::shadow));
+    }
+    const Config config;
+    Random dice(3), here(9), there(9);
+    RetryBudget budget(config.retry.budget);
+    const std::array<int, 10> statuses = {200, 200, 200, 404, 429, 429, 500, 502, 503, 304};
+    for (int i = 0; i < 5000; ++i) {
+      now += milliseconds(dice.next() % 40);
+      Plan one = plan(get("a.org", "/works/1", i % 2 == 0 ? "10.0.0.1" : "10.0.0.2"));
+      ASSERT_EQ(first(one).kind, Admission::Kind::granted) << i;  // nothing is configured and nothing is learned
+      budget.count_request(now);
+      Progress progress;
+      progress.attempts = 1 + static_cast<int>(dice.next() % 6);
+      progress.first_attempt = now - seconds(dice.next() % 50);
+      progress.idempotent = dice.next() % 4 != 0;
+      progress.request_sent = dice.next() % 2 == 0;
+      progress.replayable = dice.next() % 8 != 0;
+      progress.client_gone = dice.next() % 16 == 0;
+      Outcome outcome;
+      outcome.kind = static_cast<OutcomeKind>(dice.next() % kOutcomeNames.size());
+      if (dice.next() % 2 == 0) outcome.kind = OutcomeKind::response;
+      if (outcome.kind == OutcomeKind::response) outcome.status = statuses[dice.next() % statuses.size()];
+      if (outcome.status == 429 && dice.next() % 2 == 0) outcome.hint.retry_after = seconds(1 + dice.next() % 100);
+      const Verdict expected =
+          judge(RetryPolicy::standard, config.retry, one.operation, progress, outcome, budget.allows(now), now, there);
+      if (expected.action == Action::retry) budget.spend(now);
+      const Conclusion got = engine->conclude(one, progress, outcome, now, here);
+      ASSERT_EQ(got.verdict.action, expected.action) << i;
+      ASSERT_EQ(got.verdict.reason, expected.reason) << i;
+      ASSERT_EQ(got.verdict.wait, expected.wait) << i;
+      ASSERT_FALSE(got.retry_after);
+      ASSERT_EQ(got.shadow.has_value(), shadow);
+      ASSERT_TRUE(release(one).empty());
+    }
+    EXPECT_EQ(engine->snapshot(now).empty(), !shadow);
+  }
+}
+
+TEST_F(EngineTest, SlicesSwitchTheWholeKeyAndKeepWhatWasLearnedThroughThoseThatAreOff) {
+  GateSetting setting = gate_on();
+  setting.unit = GateUnit::slice;
+  setting.percentage = 50;
+  engine->set_gate(GateId::provider_learning, GateLayer::admin, setting);
+  int on = 0, washout = 0;
+  std::optional<bool> paused_in_off;
+  for (int slice = 0; slice < 200; ++slice) {
+    now = MonoTime(minutes(10 * (1000 + slice)));
+    Plan begin = plan(get("a.org")), one = plan(get("a.org", "/works/1", "10.9.9.9"));
+    ASSERT_EQ(begin.provider_learning.treated, one.provider_learning.treated);
+    washout += begin.in_washout ? 1 : 0;
+    now += minutes(2);
+    ASSERT_FALSE(plan(get("a.org")).in_washout);
+    on += one.provider_learning.treated ? 1 : 0;
+    if (one.provider_learning.treated && engine->snapshot(now).empty()) {
+      Hint hint;
+      hint.retry_after = seconds(200);
+      first(one);
+      answer(one, 429, hint);
+      release(one);
+    } else if (!one.provider_learning.treated && !engine->snapshot(now).empty()) {
+      first(one);
+      answer(one, 429);
+      release(one);
+      EXPECT_EQ(status().learner.consecutive_429s, 1);  // an off slice teaches nothing, and forgets nothing
+      paused_in_off = true;
+    }
+  }
+  EXPECT_NEAR(on, 100, 30);
+  EXPECT_EQ(washout, 200);
+  EXPECT_TRUE(paused_in_off);
+}
+
+// --- learning
+// ---------------------------------------------------------------------------------------------------------
+
+struct LearningTest : EngineTest {
+  LearningTest() {
+    Config config;
+    config.providers = {provider("openalex", "api.openalex.org", {rate("10/SECOND")})};
+    with(config);
+  }
+  void with(const Config& config) {
+    start(config);
+    engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on());
+  }
+  // One sequential exchange that is answered so.
+  void exchange(int code, const Hint& hint = {}, std::string_view path = "/works/1") {
+    Plan one = plan(get("api.openalex.org", path));
+    Admission admission = first(one);
+    while (admission.kind == Admission::Kind::queued) {
+      now = std::max(now, engine->next_due());
+      for (const Grant& grant : advance()) {
+        engine->accept(one, grant);
+        admission = grant.admission;
+      }
+    }
+    now += milliseconds(50);
+    answer(one, code, hint);
+    release(one);
+  }
+};
+
+TEST_F(LearningTest, AnOutsideReaderSeesTheLadder) {
+  const double expected[] = {0, 0, 10, 20, 40, 60, 80, 80};
+  for (const double reduction : expected) {
+    exchange(429);
+    EXPECT_DOUBLE_EQ(status().learner.reduction_pct, reduction);
+  }
+  EXPECT_EQ(status().learner.consecutive_429s, 8);
+  EXPECT_EQ(status().configured_limit, 10);
+  const auto version = engine->learned_version();
+  exchange(200);
+  EXPECT_EQ(status().learner.consecutive_429s, 0);
+  EXPECT_LT(status().effective_limit, 10);
+  EXPECT_GT(engine->learned_version(), version);
+}
+
+TEST_F(LearningTest, ADeferCarriesTheLearnedEstimateAndIsSilentWithoutOne) {
+  engine->set_gate(GateId::contextual_retry, GateLayer::admin, gate_on());
+  RequestFacts facts = get("api.openalex.org");
+  facts.operation = "validate";
+  Plan one = plan(facts);
+  first(one);
+  Conclusion conclusion = answer(one, 429);
+  EXPECT_EQ(conclusion.verdict.reason, Reason::defer);
+  EXPECT_FALSE(conclusion.retry_after);
+  release(one);
+  now += seconds(1);
+  Hint hint;
+  hint.retry_after = seconds(7);
+  exchange(429, hint);
+  now += seconds(8);
+  exchange(200);
+  Plan two = plan(facts);
+  first(two);
+  conclusion = answer(two, 429);
+  ASSERT_TRUE(conclusion.retry_after);
+  EXPECT_NEAR(seconds(1) * 7.0 / seconds(1), backoffd::policy::seconds(*conclusion.retry_after), 0.01);
+}
+
+TEST_F(LearningTest, AKilledProcessRestoresWhatItWroteLast) {
+  for (int i = 0; i < 5; ++i) exchange(429);
+  exchange(200);
+  const KeyStatus before = status();
+  const std::vector<LearnedKey> written = engine->snapshot(now);
+  ASSERT_EQ(written.size(), 1u);
+  const Config config = engine->config();
+  with(config);
+  engine->restore(written, {}, now);
+  EXPECT_EQ(status().key, before.key);
+  EXPECT_NEAR(status().learner.reduction_pct, before.learner.reduction_pct, 0.1);
+  EXPECT_NEAR(status().effective_limit, before.effective_limit, 0.01);
+  with(config);
+  engine->restore(written, std::chrono::hours(24), now);
+  EXPECT_NEAR(status().learner.reduction_pct, before.learner.reduction_pct / 2, 0.1);
+  with(config);
+  engine->restore({{.key = "nonsense", .recovery_times = {}}, {.key = "a@b", .recovery_times = {-1, 1e300}}}, {}, now);
+  EXPECT_EQ(engine->status(now).size(), 1u);
+}
+
+TEST_F(LearningTest, AResetForgets) {
+  for (int i = 0; i < 5; ++i) exchange(429);
+  const auto version = engine->learned_version();
+  EXPECT_TRUE(engine->reset("openalex@api.openalex.org", now));
+  EXPECT_FALSE(engine->reset("openalex@elsewhere.org", now));
+  EXPECT_FALSE(engine->reset("nonsense", now));
+  EXPECT_EQ(status().learner.reduction_pct, 0);
+  EXPECT_TRUE(engine->snapshot(now).empty());
+  EXPECT_GT(engine->learned_version(), version);
+  Plan one = plan(get("api.openalex.org"));
+  EXPECT_EQ(first(one).kind, Admission::Kind::granted);
+}
+
+TEST_F(LearningTest, ATunnelIsNeitherEvidenceNorBoundByIt) {
+  Hint hint;
+  hint.retry_after = seconds(30);
+  exchange(429, hint);
+  RequestFacts tunnel = get("api.openalex.org", "");
+  tunnel.method = "CONNECT";
+  tunnel.is_tunnel = true;
+  Plan one = plan(tunnel);
+  EXPECT_EQ(first(one).kind, Admission::Kind::granted);
+}
+
+TEST_F(LearningTest, ATestWhoseClientLeavesIsMadeByTheNext) {
+  exchange(429);
+  Plan a = plan(get("api.openalex.org")), b = plan(get("api.openalex.org"));
+  first(a, 1);
+  first(b, 2);
+  now = engine->next_due();
+  Grants grants = advance();
+  ASSERT_EQ(grants.size(), 1u);
+  engine->accept(a, grants[0]);
+  release(a);  // never concluded: no answer came
+  now = engine->next_due();
+  grants = advance();
+  ASSERT_EQ(grants.size(), 1u);
+  EXPECT_EQ(grants[0].ticket.number, 2u);
+}
+
+// --- bounds
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_F(EngineTest, AtMost4096KeysAreKeptAndThoseInUseAmongThem) {
+  Plan held = plan(get("held.example.org"));
+  first(held);
+  for (int i = 0; i < 10000; ++i) plan(get("h" + std::to_string(i) + ".example.org"));
+  const auto all = engine->status(now);
+  EXPECT_EQ(all.size(), 4096u);
+  const auto has = [&](const std::string& key) {
+    return std::any_of(all.begin(), all.end(), [&](const KeyStatus& one) { return one.key == key; });
+  };
+  EXPECT_TRUE(has("example@held.example.org"));
+  EXPECT_TRUE(has("example@h9999.example.org"));
+  EXPECT_FALSE(has("example@h1.example.org"));
+}
+
+TEST_F(EngineTest, MoreKeysThanThatAreKeptWhileTheyAreInUse) {
+  std::vector<Plan> plans;
+  for (int i = 0; i < 5000; ++i) plans.push_back(plan(get("h" + std::to_string(i) + ".example.org")));
+  EXPECT_EQ(engine->status(now).size(), 5000u);
+  plans.clear();
+  EXPECT_EQ(engine->status(now).size(), 4096u);
 }
 
 }  // namespace
