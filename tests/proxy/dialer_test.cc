@@ -48,7 +48,7 @@ class Hanging {
     const socklen_t length = Endpoint{*Address::parse(address), listener_.port()}.to(name);
     for (Fd& fd : filling_) {
       fd = Fd(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      ::connect(fd.get(), reinterpret_cast<sockaddr*>(&name), length);
+      EXPECT_NE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&name), length), 0);  // under way, and stays so
     }
   }
   std::uint16_t port() const { return listener_.port(); }

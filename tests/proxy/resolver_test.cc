@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "policy/random.h"
 #include "tests/support/dns_server.h"
 #include "tests/support/loop_runner.h"
 #include "tests/support/temporary_file.h"
@@ -28,6 +29,7 @@ class Client : Resolver::Owner {
   const Resolution& result() const { return lookup_->result(); }
   bool done() const { return result().done(); }
   int calls() const { return calls_; }
+  bool gone() const { return !lookup_; }
   void leave() { lookup_.reset(); }
   void leave_when_told() { leave_when_told_ = true; }
 
@@ -379,6 +381,41 @@ TEST_F(ResolverTest, DestroyedWithQueriesUnderWay) {
   bool ran = false;
   loop_.post([&] { ran = true; });
   EXPECT_TRUE(run_until(loop_, [&] { return ran; }));
+}
+
+// Seeded: look-ups come, are told, leave when told or before, for names that answer in every manner, in a small cache.
+TEST_F(ResolverTest, AnyOrderOfComingAndGoing) {
+  policy::Random random(7);
+  cached_names_ = 3;
+  const auto below = [&random](std::uint64_t n) { return random.next() % n; };
+  std::vector<std::string> names;
+  for (char c = 'a'; c < 'i'; ++c) {
+    names.push_back(std::string(1, c) + ".example");
+    for (const DnsType type : {DnsType::a, DnsType::aaaa}) {
+      DnsServer::Answer answer;
+      if (below(3) != 0) answer.addresses = {type == DnsType::a ? "192.0.2.1" : "2001:db8::1"};
+      answer.delay = std::chrono::milliseconds(below(4));
+      answer.ttl = below(2) != 0 ? 60 : 0;
+      answer.rcode = below(5) == 0 ? 2 : 0;
+      answer.cut = below(3) == 0;
+      answer.no_tcp = below(3) == 0;
+      server_.set(names.back(), type, answer);
+    }
+  }
+  std::vector<std::unique_ptr<Client>> clients(16);
+  for (int step = 0; step < 3000; ++step) {
+    auto& client = clients[below(clients.size())];
+    client.reset();
+    if (below(4) != 0) {
+      client = std::make_unique<Client>(resolver(), names[below(names.size())]);
+      if (!client->done() && below(3) == 0) client->leave_when_told();
+    }
+    event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
+  }
+  for (auto& client : clients) {
+    if (!client) continue;
+    EXPECT_TRUE(run_until(loop_, [&] { return client->gone() || client->done(); }));
+  }
 }
 
 TEST(ResolverOptions, Nameservers) {
