@@ -26,8 +26,8 @@ void ConcurrencyFinder::refused(int in_flight) {
 std::optional<int> ConcurrencyFinder::separable() const {
   const int refused = std::accumulate(refused_.begin(), refused_.end(), 0);
   const int accepted = std::accumulate(accepted_.begin(), accepted_.end(), 0);
-  if (refused < 4 || accepted < 40) return std::nullopt;
-  const double enough = refused < 8 ? 0.8 : 0.6;  // few refusals have to tell more clearly
+  if (refused < 3 || accepted < 40) return std::nullopt;
+  const double enough = refused < 4 ? 0.9 : refused < 8 ? 0.8 : 0.6;  // few refusals have to tell more clearly
   double best = 0;
   int cut = 0;
   int refused_above = 0;

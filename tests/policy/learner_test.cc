@@ -1,0 +1,625 @@
+#include "policy/learner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <memory>
+#include <queue>
+#include <vector>
+
+#include "policy/throttle.h"
+
+namespace backoffd::policy {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+constexpr std::uint64_t kWorks = 11;
+constexpr std::uint64_t kAuthors = 12;
+
+Hint retry_after(double s) {
+  Hint hint;
+  hint.retry_after = from_seconds(s);
+  return hint;
+}
+
+Hint quota(std::int64_t limit, std::int64_t remaining, double reset, std::uint64_t scope = 0) {
+  Hint hint;
+  hint.limit = limit;
+  hint.remaining = remaining;
+  hint.reset = from_seconds(reset);
+  hint.scope = scope;
+  return hint;
+}
+
+// --- by hand: one learner, one step at a time
+// -------------------------------------------------------------------------
+
+struct LearnerTest : testing::Test {
+  void start(LearnerLimits limits) {
+    learner = std::make_unique<Learner>(limits);
+    now = MonoTime(std::chrono::seconds(1000));
+  }
+  LearnerTest() { start({.rate = 10}); }
+
+  bool may_send(std::uint64_t request_class = kWorks) {
+    return learner->next_time(learner->scope_of(request_class), 0, now) <= now;
+  }
+  Sent send(std::uint64_t request_class = kWorks, int in_flight = 1) {
+    return learner->on_send(request_class, in_flight, now);
+  }
+  void answer(const Sent& sent, int status, const Hint& hint = {}) {
+    learner->on_response(sent, status, hint, now, random);
+  }
+  // One client that sends a request at a time, as soon as it may.
+  void sequential(int status, const Hint& hint = {}, std::uint64_t request_class = kWorks) {
+    now = std::max(now, learner->next_time(learner->scope_of(request_class), 0, now));
+    const Sent sent = send(request_class);
+    now += milliseconds(20);
+    answer(sent, status, hint);
+  }
+  void pass(double s) { now += from_seconds(s); }
+  LearnerStatus status() { return learner->status(now); }
+
+  std::unique_ptr<Learner> learner;
+  MonoTime now;
+  Random random{1};
+};
+
+TEST_F(LearnerTest, KnowsNothingAtFirstAndIsNormalAfterAnAnswer) {
+  EXPECT_EQ(status().state, LearnerState::unknown);
+  sequential(200);
+  EXPECT_EQ(status().state, LearnerState::normal);
+  EXPECT_EQ(status().reduction_pct, 0);
+}
+
+TEST_F(LearnerTest, RefusalsOfOneBurstAreOnePieceOfEvidence) {
+  std::vector<Sent> burst;
+  for (int i = 1; i <= 32; ++i) burst.push_back(send(kWorks, i));
+  pass(0.1);
+  for (const Sent& sent : burst) answer(sent, 429);
+  EXPECT_EQ(status().consecutive_429s, 32);
+  EXPECT_FALSE(may_send());
+  pass(0.3);  // the first hold is a quarter of a second: 32 strikes would be a long one
+  EXPECT_TRUE(may_send());
+}
+
+TEST_F(LearnerTest, TheLadderForOneSequentialClientThatIsRefusedAlways) {
+  const double expected[] = {0, 0, 10, 20, 40, 60, 80, 80};
+  for (const double reduction : expected) {
+    sequential(429);
+    EXPECT_DOUBLE_EQ(status().reduction_pct, reduction) << status().consecutive_429s;
+  }
+  EXPECT_EQ(status().consecutive_429s, 8);
+  EXPECT_EQ(status().state, LearnerState::paused);
+}
+
+TEST_F(LearnerTest, OneOrTwoIsolatedRefusalsChangeNothing) {
+  for (int i = 0; i < 2; ++i) {
+    for (int n = 0; n < 50; ++n) sequential(200);
+    sequential(429);
+    sequential(200);
+  }
+  EXPECT_EQ(status().consecutive_429s, 0);
+  EXPECT_EQ(status().reduction_pct, 0);
+  EXPECT_EQ(status().state, LearnerState::normal);
+  EXPECT_EQ(learner->pace(), 10);
+}
+
+TEST_F(LearnerTest, AThirdIsolatedRefusalCutsTheWayTheLadderSays) {
+  for (int i = 0; i < 3; ++i) {
+    pass(0.5);
+    learner->on_idle(now);  // never a queue: nothing can be measured
+    sequential(429);
+    sequential(200);
+  }
+  EXPECT_NEAR(status().reduction_pct, 10, 1e-9);
+  EXPECT_EQ(status().state, LearnerState::reducing);
+  EXPECT_NE(status().reason.find("cut from 10/s to 9/s"), std::string::npos) << status().reason;
+}
+
+TEST_F(LearnerTest, OtherServerErrorsNeverChangeALimit) {
+  for (const int code : {500, 502, 503, 504}) {
+    for (int i = 0; i < 30; ++i) sequential(code);
+    EXPECT_EQ(status().reduction_pct, 0);
+    EXPECT_EQ(status().consecutive_429s, 0);
+    EXPECT_TRUE(may_send() || learner->next_time(0, 0, now) < now + std::chrono::seconds(1));
+  }
+}
+
+TEST_F(LearnerTest, WhatCountsAsAThrottleAnswer) {
+  const auto refuses = [&](int code, const Hint& hint) {
+    start({.rate = 10});
+    sequential(code, hint);
+    return status().consecutive_429s == 1;
+  };
+  EXPECT_TRUE(refuses(429, {}));
+  EXPECT_TRUE(refuses(503, retry_after(1)));
+  EXPECT_FALSE(refuses(503, {}));
+  EXPECT_TRUE(refuses(403, quota(60, 0, 30)));
+  EXPECT_TRUE(refuses(403, retry_after(1)));
+  EXPECT_FALSE(refuses(403, {}));
+  EXPECT_FALSE(refuses(200, quota(60, 0, 30)));
+}
+
+TEST_F(LearnerTest, NothingIsSentDuringARetryAfterThenExactlyOne) {
+  sequential(429, retry_after(30));
+  EXPECT_EQ(status().state, LearnerState::paused);
+  const MonoTime until = learner->next_time(learner->scope_of(kWorks), 0, now);
+  EXPECT_GE(until, now + std::chrono::seconds(30));
+  EXPECT_LE(until, now + std::chrono::milliseconds(30500));
+  EXPECT_EQ(status().paused_until, until);
+  now = until;
+  ASSERT_TRUE(may_send());
+  const Sent test = send();
+  EXPECT_EQ(learner->next_time(learner->scope_of(kWorks), 1, now), kNever);
+  pass(0.1);
+  answer(test, 200);
+  EXPECT_LT(learner->next_time(learner->scope_of(kWorks), 0, now), kNever);
+  EXPECT_NEAR(status().recovery_time_estimate, 30, 1e-3);
+}
+
+TEST_F(LearnerTest, ATestWithoutAnAnswerTellsNothing) {
+  sequential(429);
+  pass(0.3);
+  ASSERT_TRUE(may_send());
+  const Sent test = send();
+  pass(5);
+  learner->on_lost(test, now);
+  EXPECT_FALSE(may_send());
+  pass(0.3);  // the same hold as before, no longer one
+  ASSERT_TRUE(may_send());
+  answer(send(), 200);
+  EXPECT_TRUE(learner->next_time(learner->scope_of(kWorks), 0, now) < now + std::chrono::seconds(1));
+}
+
+TEST_F(LearnerTest, ALongRetryAfterExhaustsTheKeyAndLeavesThePaceAlone) {
+  sequential(429, retry_after(53578));
+  EXPECT_EQ(status().state, LearnerState::exhausted);
+  const auto until = learner->exhausted_until(learner->scope_of(kWorks), now);
+  ASSERT_TRUE(until);
+  EXPECT_GE(*until, now + std::chrono::seconds(900));  // remembered at the cap
+  EXPECT_LE(*until, now + std::chrono::seconds(901));
+  now = *until;
+  EXPECT_FALSE(learner->exhausted_until(learner->scope_of(kWorks), now));
+  sequential(200);
+  EXPECT_EQ(learner->pace(), 10);
+  EXPECT_EQ(status().state, LearnerState::normal);
+}
+
+TEST_F(LearnerTest, TheFloorIsOneAMinute) {
+  start({.rate = 0.05});
+  for (int round = 0; round < 60; ++round) {
+    sequential(429);
+    sequential(429);
+    sequential(429);
+    sequential(200);
+  }
+  EXPECT_GE(learner->pace(), 1.0 / 60);
+  EXPECT_LT(learner->pace(), 0.05);
+}
+
+TEST_F(LearnerTest, RecoveryTimesAreTheLastFifty) {
+  for (int i = 1; i <= 120; ++i) sequential(429, retry_after(i));
+  const auto kept = learner->learned(now)->recovery_times;
+  ASSERT_EQ(kept.size(), 50u);
+  EXPECT_NEAR(kept.front(), 71, 1e-3);
+  EXPECT_NEAR(kept.back(), 120, 1e-3);
+}
+
+// --- scope
+// ------------------------------------------------------------------------------------------------------------
+
+TEST_F(LearnerTest, OneClassThatIsRefusedHoldsUpNoOther) {
+  sequential(200, {}, kAuthors);
+  for (int i = 0; i < 5; ++i) sequential(429, {}, kWorks);
+  EXPECT_FALSE(may_send(kWorks));
+  EXPECT_TRUE(may_send(kAuthors));
+}
+
+TEST_F(LearnerTest, ASecondClassThatIsRefusedHoldsUpTheHost) {
+  for (int i = 0; i < 4; ++i) sequential(200, {}, i % 2 == 0 ? kWorks : kAuthors);
+  const Sent works = send(kWorks, 1);
+  const Sent authors = send(kAuthors, 2);
+  pass(0.1);
+  answer(works, 429);
+  EXPECT_TRUE(may_send(kAuthors));
+  answer(authors, 429);
+  EXPECT_FALSE(may_send(kWorks));
+  EXPECT_FALSE(may_send(kAuthors));
+  EXPECT_FALSE(may_send(99));
+}
+
+TEST_F(LearnerTest, AQuotaThatTheAnswersNameIsKeptApart) {
+  constexpr std::uint64_t kSearch = 777;
+  constexpr std::uint64_t kCore = 778;
+  sequential(200, quota(30, 0, 50, kSearch), kWorks);
+  sequential(200, quota(5000, 4000, 3000, kCore), kAuthors);
+  EXPECT_FALSE(may_send(kWorks));
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(49));
+  EXPECT_LE(learner->next_time(learner->scope_of(kAuthors), 0, now), now + std::chrono::seconds(1));
+}
+
+TEST_F(LearnerTest, TwoClassesThatReportTheSameQuotaShareIt) {
+  sequential(200, quota(60, 30, 50), kWorks);
+  sequential(200, quota(60, 29, 50), kAuthors);
+  EXPECT_EQ(learner->scope_of(kWorks), learner->scope_of(kAuthors));
+  sequential(200, quota(60, 0, 49), kAuthors);
+  EXPECT_FALSE(may_send(kWorks));
+}
+
+TEST(ScopeTable, StaysBoundedAndForgetsTheLeastRecentlyNamed) {
+  ScopeTable scopes;
+  for (std::uint64_t c = 1; c <= 4; ++c) EXPECT_TRUE(scopes.name(c, 0, ScopeTable::kNone).fresh);
+  scopes.name(1, 0, ScopeTable::kNone);
+  scopes.name(5, 0, ScopeTable::kNone);
+  EXPECT_NE(scopes.of(1), ScopeTable::kRest);
+  EXPECT_EQ(scopes.of(2), ScopeTable::kRest);
+  const int kept = scopes.of(3);
+  for (std::uint64_t c = 100; c < 1000; ++c) scopes.name(c, c % 7 == 0 ? c + 1 : 0, kept);
+  EXPECT_EQ(scopes.of(3), kept);
+}
+
+// --- announced limits
+// -------------------------------------------------------------------------------------------------
+
+TEST_F(LearnerTest, AnEmptyQuotaWaitsForItsResetAndCountsWhatIsUnderWay) {
+  const Sent a = send(), b = send(), c = send();
+  pass(0.1);
+  answer(a, 200,
+         quota(100, 2, 20));  // b and c were not counted by the provider yet; they were sent before it was known
+  answer(b, 200, quota(100, 1, 20));
+  EXPECT_NE(learner->next_time(learner->scope_of(kWorks), 0, now), kNever);
+  answer(c, 200, quota(100, 0, 20));
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(20));
+  pass(20.1);
+  EXPECT_TRUE(may_send());
+}
+
+TEST_F(LearnerTest, TheLastTenthOfAQuotaIsSpreadEvenly) {
+  sequential(200, quota(100, 9, 50));
+  const MonoTime next = learner->next_time(learner->scope_of(kWorks), 0, now);
+  EXPECT_GT(next, now + std::chrono::seconds(4));
+  EXPECT_LT(next, now + std::chrono::seconds(6));
+}
+
+TEST_F(LearnerTest, AnAnnouncedRateIsKept) {
+  Hint hint;
+  hint.limit = 2;
+  hint.window = std::chrono::seconds(1);
+  sequential(200, hint);
+  EXPECT_DOUBLE_EQ(learner->effective_rate(), 2);
+  EXPECT_DOUBLE_EQ(status().reduction_pct, 80);
+  const MonoTime begin = now;
+  for (int i = 0; i < 20; ++i) sequential(200, hint);
+  EXPECT_NEAR(seconds(now - begin), 10, 1);
+}
+
+TEST_F(LearnerTest, AnAnnouncedConcurrencyIsKept) {
+  Hint hint;
+  hint.concurrency = 3;
+  sequential(200, hint);
+  pass(5);
+  EXPECT_EQ(learner->next_time(0, 3, now), kNever);
+  EXPECT_EQ(learner->next_time(0, 2, now), now);
+}
+
+// --- over a restart
+// ---------------------------------------------------------------------------------------------------
+
+TEST_F(LearnerTest, ARestartKeepsTheReductionAndADayHalvesIt) {
+  for (int i = 0; i < 3; ++i) {
+    pass(0.5);
+    learner->on_idle(now);
+    sequential(429);
+    sequential(200);
+  }
+  const LearnedKey key = *learner->learned(now);
+  EXPECT_NEAR(key.reduction_pct, 10, 0.01);
+  for (const double days : {0.0, 1.0, 2.0}) {
+    start({.rate = 10});
+    learner->restore(key, from_seconds(days * 86400), now);
+    EXPECT_NEAR(status().reduction_pct, 10 / std::exp2(days), 0.01);
+  }
+  start({.rate = 10});
+  learner->restore(key, {}, now);
+  pass(86400);  // nobody confirmed it for a day
+  EXPECT_NEAR(learner->learned(now)->reduction_pct, 5, 0.01);
+}
+
+TEST_F(LearnerTest, ARestartDoesNotEndAPause) {
+  sequential(429, retry_after(200));
+  const LearnedKey key = *learner->learned(now);
+  start({.rate = 10});
+  learner->restore(key, std::chrono::seconds(50), now);
+  EXPECT_EQ(status().state, LearnerState::paused);
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(149));
+  EXPECT_TRUE(may_send(kAuthors));  // nor is it wider than it was
+}
+
+TEST_F(LearnerTest, AKeyWithNothingLearnedIsNotKept) {
+  for (int i = 0; i < 100; ++i) sequential(200);
+  EXPECT_FALSE(learner->learned(now));
+}
+
+// --- in the large: simulated providers, saturated by workers
+// ----------------------------------------------------------
+
+struct Said {
+  int status = 200;
+  Hint hint;
+  bool passed = true;  // it took up a place: served, not refused
+};
+
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  virtual Said arrive(double t) = 0;
+  virtual void done() {}
+};
+
+class Bucket : public Provider {
+ public:
+  Bucket(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
+  void set_rate(double rate) { rate_ = rate; }
+  Said arrive(double t) override {
+    tokens_ = std::min(burst_, tokens_ + (t - at_) * rate_);
+    at_ = t;
+    if (tokens_ < 1 - 1e-9) return {429, {}, false};
+    tokens_ -= 1;
+    return {};
+  }
+
+ private:
+  double rate_, burst_, tokens_, at_ = 0;
+};
+
+class Concurrency : public Provider {
+ public:
+  explicit Concurrency(int most) : most_(most) {}
+  Said arrive(double) override {
+    if (busy_ >= most_) return {429, {}, false};
+    ++busy_;
+    return {};
+  }
+  void done() override { --busy_; }
+
+ private:
+  int most_, busy_ = 0;
+};
+
+// A bucket whose excess is answered by a ban that every further request lengthens.
+class Banning : public Provider {
+ public:
+  explicit Banning(double ban) : ban_(ban) {}
+  Said arrive(double t) override {
+    if (t < banned_until_) ++during_;
+    if (t >= banned_until_ && bucket_.arrive(t).passed) return {};
+    banned_until_ = t + ban_;
+    return {429, retry_after(ban_), false};
+  }
+  int during() const { return during_; }
+
+ private:
+  Bucket bucket_{5, 5};
+  double ban_, banned_until_ = 0;
+  int during_ = 0;
+};
+
+struct World {
+  World(LimitConfig config, Provider& of, int workers, double latency_of = 0.2, std::uint64_t seed = 7)
+      : limits(std::move(config)), throttle(limits), provider(of), latency(latency_of), random(seed) {
+    throttle.learner({}, std::chrono::seconds(900));
+    for (int i = 0; i < workers; ++i) idle.push_back(i);
+  }
+
+  Learner& learner() { return *throttle.learner(); }
+
+  void run_until(double end) {
+    while (true) {
+      while (!idle.empty()) ask(idle.front()), idle.pop_front();
+      turns();
+      const double due = std::min(events.empty() ? 1e18 : events.top().at, wake());
+      if (due > end) break;
+      t = std::max(t, due);
+      if (!events.empty() && events.top().at <= t) happen();
+    }
+    t = end;
+  }
+  // Accepted per second over the next `length` seconds.
+  double rate_over(double length) {
+    const auto before = accepted;
+    run_until(t + length);
+    return static_cast<double>(accepted - before) / length;
+  }
+  double refused_share() const { return static_cast<double>(refused) / static_cast<double>(accepted + refused); }
+
+  std::uint64_t accepted = 0, refused = 0;
+  double t = 0;
+
+ private:
+  struct Event {
+    double at;
+    int worker;
+    int kind;  // 0: reaches the provider, 1: served, 2: the client has the answer
+    Sent sent;
+    Said said;
+    bool operator<(const Event& other) const { return at > other.at; }
+  };
+  MonoTime now() const { return MonoTime(std::chrono::seconds(100)) + from_seconds(t); }
+  double wake() {
+    const MonoTime due = throttle.next_due(now());
+    return due == kNever ? 1e18 : seconds(due - MonoTime(std::chrono::seconds(100))) + 2e-9;  // not a rounding early
+  }
+  void sent(int worker, const Sent& one) { events.push({t + 0.015, worker, 0, one, {}}); }
+  void ask(int worker, bool retry = false) {
+    const auto answer =
+        throttle.ask({.bound = true, .watched = true, .client = 1, .request_class = kWorks},
+                     {0, static_cast<std::uint64_t>(worker)}, retry, {.until = now() + hours(100)}, now());
+    places[worker] = answer.place;
+    if (answer.admission.kind == Admission::Kind::granted) sent(worker, answer.sent);
+    if (answer.admission.kind == Admission::Kind::refused)  // exhausted: comes back when told to
+      events.push({t + seconds(answer.admission.retry_after), worker, 3, {}, {}});
+  }
+  void turns() {
+    Grants grants;
+    throttle.advance(now(), grants);
+    for (const Grant& grant : grants) {
+      const int worker = static_cast<int>(grant.ticket.number);
+      const auto one = throttle.collect(places[worker]);
+      if (one)
+        sent(worker, *one);
+      else
+        events.push({t + seconds(grant.admission.retry_after), worker, 3, {}, {}});
+    }
+  }
+  void happen() {
+    Event event = events.top();
+    events.pop();
+    if (event.kind == 0) {
+      event.said = provider.arrive(t);
+      event.kind = 1;
+      event.at = t + (event.said.passed ? latency * random.uniform(0.5, 1.5) : 0.01);
+      events.push(event);
+    } else if (event.kind == 1) {
+      if (event.said.passed) provider.done();
+      event.kind = 2;
+      event.at = t + 0.015;
+      events.push(event);
+    } else if (event.kind == 2) {
+      learner().on_response(event.sent, event.said.status, event.said.hint, now(), random);
+      throttle.finish();
+      const bool ok = event.said.status == 200;
+      (ok ? accepted : refused) += 1;
+      ask(event.worker, !ok);
+    } else {
+      ask(event.worker);
+    }
+  }
+
+  LimitConfig limits;
+  Throttle throttle;
+  Provider& provider;
+  double latency;
+  Random random;
+  std::deque<int> idle;
+  std::map<int, Throttle::Place> places;
+  std::priority_queue<Event> events;
+};
+
+LimitConfig limit(const char* text) {
+  LimitConfig config;
+  if (*text != '\0') config.limits = {Rate::parse(text).value()};
+  return config;
+}
+
+TEST(Learning, ARightConfigurationStaysNormalForAnHour) {
+  Bucket bucket(10, 10);
+  World world(limit("10/SECOND"), bucket, 32);
+  for (int minute = 1; minute <= 60; ++minute) {
+    world.run_until(60 * minute);
+    const LearnerStatus status = world.learner().status(MonoTime(std::chrono::seconds(100 + 60 * minute)));
+    ASSERT_EQ(status.state, LearnerState::normal) << minute;
+  }
+  EXPECT_EQ(world.refused, 0u);
+  EXPECT_GT(world.accepted, 35900u);
+}
+
+TEST(Learning, TwiceTheRealLimitConvergesWithinAMinute) {
+  Bucket bucket(10, 10);
+  World world(limit("20/SECOND"), bucket, 32);
+  world.run_until(60);
+  EXPECT_GT(world.rate_over(60), 9.0);
+  EXPECT_NEAR(world.learner().pace(), 10, 1);
+  world.run_until(1800);
+  EXPECT_LT(world.refused_share(), 0.01);
+}
+
+TEST(Learning, ALimitThatRisesAgainIsFoundWithinTwoMinutes) {
+  Bucket bucket(20, 20);
+  World world(limit("20/SECOND"), bucket, 32);
+  world.run_until(900);
+  bucket.set_rate(5);
+  world.run_until(1800);
+  EXPECT_NEAR(world.learner().pace(), 5, 0.6);
+  bucket.set_rate(20);
+  world.run_until(1920);
+  EXPECT_GT(world.rate_over(60), 18.0);
+}
+
+TEST(Learning, ACapOnRequestsAtOnceIsFoundWithinTwoMinutes) {
+  std::vector<double> found;
+  for (std::uint64_t seed = 1; seed <= 9; ++seed) {
+    Concurrency cap(3);
+    World world(limit("10/SECOND"), cap, 32, 0.5, seed);
+    while (world.learner().concurrency() == 0 && world.t < 600) world.run_until(world.t + 5);
+    found.push_back(world.t);
+    world.run_until(world.t + 60);
+    EXPECT_GT(world.rate_over(300), 5.0) << seed;
+    EXPECT_LE(world.learner().concurrency(), 4) << seed;
+    EXPECT_LT(world.refused_share(), 0.02) << seed;
+  }
+  std::sort(found.begin(), found.end());
+  EXPECT_LE(found[found.size() / 2], 120);
+}
+
+TEST(Learning, NothingIsSentIntoABanThatSaysHowLongItLasts) {
+  Banning banning(30);
+  World world(limit("10/SECOND"), banning, 8, 0.05);
+  world.run_until(3600);
+  // What was on its way when a ban began cannot be called back; nothing else goes.
+  EXPECT_LE(banning.during(), 8);
+  EXPECT_LT(world.refused_share(), 0.005);
+  EXPECT_GT(world.accepted, 3600u * 5 * 8 / 10);
+}
+
+TEST(Learning, WhereNoLimitIsConfiguredTheMeasuredRateIsTheBase) {
+  Bucket bucket(10, 10);
+  World world(limit(""), bucket, 16);
+  world.run_until(120);
+  EXPECT_GT(world.learner().base_rate(), 0);
+  EXPECT_GT(world.rate_over(300), 9.0);
+  EXPECT_LT(world.refused_share(), 0.1);
+}
+
+TEST(Learning, WithAMaximumAboveItThePaceMayRiseAboveTheConfiguredLimit) {
+  Bucket bucket(40, 40);
+  LimitConfig config = limit("10/SECOND");
+  config.max_rate = Rate::per_second(30);
+  World world(config, bucket, 32);
+  world.run_until(300);
+  EXPECT_GT(world.rate_over(60), 25.0);
+  EXPECT_LT(world.rate_over(60), 31.0);
+  EXPECT_EQ(world.learner().status(MonoTime(std::chrono::seconds(600))).reduction_pct, 0);
+}
+
+TEST(Learning, WithoutProbesAReductionStays) {
+  Bucket bucket(10, 10);
+  LimitConfig config = limit("20/SECOND");
+  Throttle throttle(config);
+  Learner& learner = throttle.learner({.path = {}, .max_pause = minutes(5), .probe = false}, minutes(15));
+  MonoTime now(std::chrono::seconds(1000));
+  Random random(1);
+  for (int i = 0; i < 5; ++i) {
+    now = std::max(now, learner.next_time(learner.scope_of(kWorks), 0, now));
+    const Sent sent = learner.on_send(kWorks, 1, now);
+    learner.on_response(sent, i < 4 ? 429 : 200, {}, now, random);
+  }
+  const double pace = learner.pace();
+  EXPECT_LT(pace, 20);
+  for (int i = 0; i < 5000; ++i) {
+    now = std::max(now, learner.next_time(learner.scope_of(kWorks), 0, now));
+    learner.on_response(learner.on_send(kWorks, 1, now), 200, {}, now, random);
+  }
+  EXPECT_EQ(learner.pace(), pace);
+}
+
+TEST(Learning, AKeyOfALearnerStaysSmall) { EXPECT_LT(sizeof(Learner), 3200u); }
+
+}  // namespace
+}  // namespace backoffd::policy
