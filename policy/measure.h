@@ -39,7 +39,7 @@ class Measure {
   std::uint64_t total_ = 0;
   std::array<Mark, 4> events_{};  // ring of the last ends of events
   std::uint32_t event_count_ = 0;
-  std::array<std::uint32_t, 256> accepts_{};  // ring of the last accept times
+  std::array<std::uint32_t, 128> accepts_{};  // ring of the last accept times
 };
 
 }  // namespace backoffd::policy

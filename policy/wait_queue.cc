@@ -32,10 +32,7 @@ void WaitQueue::release(Place place) {
   if (waiting(place)) expire(place);
   free_.push_back(place);
   if (free_.size() < slots_.size()) return;
-  // Nobody is left: a key that was crowded once shall not stay large.
-  slots_ = {};
-  free_ = {};
-  lines_ = {};
+  *this = WaitQueue();  // nobody is left: a key that was crowded once shall not stay large
 }
 
 void WaitQueue::move(Place place, std::uint32_t lane) {

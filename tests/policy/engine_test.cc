@@ -1,12 +1,17 @@
 #include "policy/engine.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "policy/budget.h"
@@ -610,6 +615,105 @@ TEST_F(EngineTest, MoreKeysThanThatAreKeptWhileTheyAreInUse) {
   EXPECT_EQ(engine->status(now).size(), 5000u);
   plans.clear();
   EXPECT_EQ(engine->status(now).size(), 4096u);
+}
+
+TEST_F(EngineTest, AKeyWithAllThatItLearnedIsSmallerThan4KiB) {
+  Config config;
+  config.default_limits.limits = {rate("50/SECOND"), rate("10000/HOUR")};
+  start(config);
+  engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on());
+  const std::size_t before = mallinfo2().uordblks;
+  constexpr int kKeys = 1000;
+  for (int i = 0; i < kKeys; ++i) {
+    Plan one = plan(get("a-rather-long-name-of-a-host-" + std::to_string(i) + ".example.org"));
+    first(one);
+    answer(one, 429);
+    Plan waiting = plan(get("a-rather-long-name-of-a-host-" + std::to_string(i) + ".example.org"));
+    EXPECT_EQ(first(waiting).kind, Admission::Kind::queued);
+  }
+  EXPECT_LT((mallinfo2().uordblks - before) / kKeys, 4096u);  // 0 where a sanitizer has its own allocator
+}
+
+// Several workers on one engine, as the proxy runs it: each advances for all, and hands grants to whom they belong.
+TEST(EngineThreads, NoSlotAndNoWaiterIsLost) {
+  Config config;
+  config.default_limits.max_concurrency = 3;
+  config.default_limits.limits = {rate("40000/SECOND")};
+  config.default_limits.queue.max_queue = 8;
+  Engine engine(config, label);
+  constexpr std::uint32_t kWorkers = 4;
+  struct Mailbox {
+    std::mutex mutex;
+    std::vector<Grant> grants;
+  };
+  std::array<Mailbox, kWorkers> mailboxes;
+  std::atomic<std::int64_t> clock{1'000'000'000};
+  std::atomic<int> under_way{0}, most{0};
+  const auto deliver = [&](Grants& grants) {
+    for (const Grant& grant : grants) {
+      const std::lock_guard lock(mailboxes[grant.ticket.worker].mutex);
+      mailboxes[grant.ticket.worker].grants.push_back(grant);
+    }
+    grants.clear();
+  };
+  const auto work = [&](std::uint32_t worker) {
+    Random random(worker);
+    Grants grants;
+    std::map<std::uint64_t, Plan> waiting;
+    const auto now = [&] { return MonoTime(Duration(clock.fetch_add(20'000))); };
+    const auto finish = [&](Plan& plan) {
+      int busy = ++under_way;
+      for (int seen = most; busy > seen && !most.compare_exchange_weak(seen, busy);) {
+      }
+      Outcome outcome;
+      outcome.status = random.next() % 200 == 0 ? 429 : 200;
+      Progress progress;
+      progress.attempts = 1;
+      engine.conclude(plan, progress, outcome, now(), random);
+      --under_way;
+      engine.release(plan, now(), grants);
+      deliver(grants);
+    };
+    for (std::uint64_t i = 1; i <= 4000; ++i) {
+      RequestFacts facts;
+      facts.method = "GET";
+      facts.host = "a.org";
+      facts.path = random.next() % 2 == 0 ? "/a" : "/b";
+      facts.client = worker % 2 == 0 ? "even" : "odd";
+      Plan plan = engine.plan(facts, i, now()).value();
+      const Admission admission = engine.admit(plan, {worker, i}, Engine::Turn::first, now(), kNever);
+      if (admission.kind == Admission::Kind::granted) finish(plan);
+      if (admission.kind == Admission::Kind::queued && random.next() % 8 != 0) waiting.emplace(i, std::move(plan));
+      if (engine.next_due() <= now()) engine.advance(now(), grants), deliver(grants);
+      std::vector<Grant> mail;
+      {
+        const std::lock_guard lock(mailboxes[worker].mutex);
+        mail.swap(mailboxes[worker].grants);
+      }
+      for (const Grant& grant : mail) {
+        const auto it = waiting.find(grant.ticket.number);
+        if (it == waiting.end()) continue;
+        engine.accept(it->second, grant);
+        if (grant.admission.kind == Admission::Kind::granted) finish(it->second);
+        waiting.erase(it);
+      }
+      if (worker == 0 && i % 64 == 0) {
+        engine.set_gate(GateId::provider_learning, GateLayer::admin,
+                        gate_on(i % 128 == 0 ? GateMode::on : GateMode::off));
+        engine.status(now());
+        engine.snapshot(now());
+        if (i % 256 == 0) engine.reset("a@a.org", now());
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::uint32_t worker = 0; worker < kWorkers; ++worker) threads.emplace_back(work, worker);
+  for (std::thread& thread : threads) thread.join();
+  const KeyStatus status = engine.status(MonoTime(Duration(clock.load()))).at(0);
+  EXPECT_EQ(status.in_flight, 0);
+  EXPECT_EQ(status.queued, 0);
+  EXPECT_LE(most, 3);
+  EXPECT_GT(status.requests, 1000u);
 }
 
 }  // namespace
