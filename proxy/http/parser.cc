@@ -24,6 +24,21 @@ bool all_of(std::string_view text, Test test) {
   return std::all_of(text.begin(), text.end(), [test](char c) { return test(static_cast<unsigned char>(c)); });
 }
 
+// The same for a whole value, eight bytes at a time: this looks at nearly every byte of every head. A word with a byte
+// below 0x20 or a DEL in it is looked at again byte by byte, for it may be a HTAB.
+bool all_text(std::string_view text) {
+  constexpr std::uint64_t kOnes = ~std::uint64_t{0} / 255, kHigh = kOnes << 7;
+  while (text.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data(), sizeof word);
+    const std::uint64_t del = word ^ (kOnes * 0x7f);
+    const std::uint64_t odd = ((word - kOnes * 0x20) & ~word) | ((del - kOnes) & ~del);
+    if ((odd & kHigh) != 0 && !all_of(text.substr(0, sizeof word), is_text)) return false;
+    text.remove_prefix(sizeof word);
+  }
+  return all_of(text, is_text);
+}
+
 // "HTTP/1.x" with one digit each side and in capitals (RFC 9112 2.3). The minor version, -1 for anything else.
 int minor_version(std::string_view version) {
   if (version.size() != 8 || !version.starts_with("HTTP/1.") || !policy::is_digit(version[7])) return -1;
@@ -212,7 +227,7 @@ bool HeadParser::Impl::parse_status_line(std::string_view line) {
   if (!code || *code < 100) return false;
   if (line.size() > 12 && line[12] != ' ') return false;
   const std::string_view reason = line.substr(std::min<std::size_t>(13, line.size()));
-  if (!all_of(reason, is_text)) return false;
+  if (!all_text(reason)) return false;
   head.second_ = span(reason);
   head.status_ = static_cast<int>(*code);
   head.minor_ = minor;
@@ -270,7 +285,7 @@ bool HeadParser::Impl::check_fields() {
     const std::string_view value = policy::trim(head.view(line.value));
     if (line.value.at != at) return refuse(400, "obs_fold");
     line.value.size = static_cast<std::uint32_t>(value.size());
-    if (!all_of(value, is_text))
+    if (!all_text(value))
       return refuse(400, value.find('\n') != std::string_view::npos ? "obs_fold" : "bad_field_line");
     at += value.size();
     skip_space();
