@@ -23,12 +23,6 @@ bool is_idempotent(std::string_view method) {
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 
-// RFC 9112 9.3: does the sender of this head want the connection kept?
-bool wants_keep_alive(const Head& head) {
-  if (head.has_token(FieldId::connection, "close")) return false;
-  return head.minor_version() >= 1 || head.has_token(FieldId::connection, "keep-alive");
-}
-
 // The one protocol a request asks to switch to, "" for none. h2c is never passed on: behind it nobody checks what the
 // client sends (request smuggling).
 std::string upgrade_of(const Head& head) {
@@ -53,7 +47,7 @@ Exchange::Exchange(Worker& worker, Stream& client, std::string_view client_name,
       number_(worker.next_number()),
       started_(Loop::now()),
       request_(std::move(request)),
-      keep_alive_(wants_keep_alive(request_)),
+      keep_alive_(request_.wants_keep_alive()),
       upgrade_(upgrade_of(request_)),
       upload_(body, worker.request_limits, worker.engine.config().retry.replay_limit),
       wait_(Timer::of<Exchange, &Exchange::retry_now>(worker.loop, this)),
@@ -372,7 +366,7 @@ void Exchange::end_attempt(bool reusable) {
 bool Exchange::upstream_reusable() const {
   const Head& head = kept_ && absorbing_ ? kept_->head() : attempt_->head();
   Stream& stream = *attempt_->stream();
-  return upload_.complete() && framing_.kind != Framing::Kind::until_close && wants_keep_alive(head) &&
+  return upload_.complete() && framing_.kind != Framing::Kind::until_close && head.wants_keep_alive() &&
          stream.in_size() == 0 && !stream.read_ended() && !stream.write_failed() && stream.flushed();
 }
 

@@ -39,7 +39,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
    public:
     enum class After {
       keep,   // the next request may come
-      close,  // end the connection once everything is written
+      end,    // the client asked for the end and sends no more: close once everything is written
+      close,  // end the connection once everything is written, and hear the client out first
       abort,  // reset it, so that the client cannot take a broken answer for a whole one
     };
     // The owner may destroy the exchange in it.
@@ -105,6 +106,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   // --- the end ---
   void watch_half_closed();
   void client_gone();
+  Owner::After after_whole_answer() const;
   void finish(Owner::After after);
   void write_log();
   std::string_view request_id();

@@ -90,7 +90,7 @@ void Exchange::commit(const Head& head, Framing framing, Reason reason, std::opt
 void Exchange::commit_kept(Reason reason, std::optional<policy::Duration> retry_after) {
   commit(kept_->head(), kept_->framing(), reason, retry_after);
   record_.bytes_out = kept_->write_body(client_.out());
-  finish(keep_alive_ ? Owner::After::keep : Owner::After::close);
+  finish(after_whole_answer());
 }
 
 void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
@@ -124,7 +124,13 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
   response.added_count = added.size();
   write_own_response(response, client_.out());
   client_.touch();
-  finish(keep_alive_ ? Owner::After::keep : Owner::After::close);
+  finish(after_whole_answer());
+}
+
+Exchange::Owner::After Exchange::after_whole_answer() const {
+  if (keep_alive_ && upload_.complete()) return Owner::After::keep;
+  const bool nothing_unread = upload_.complete() && client_.in_size() == 0;
+  return nothing_unread && !request_.wants_keep_alive() ? Owner::After::end : Owner::After::close;
 }
 
 // --- tunnels ---
@@ -182,7 +188,7 @@ void Exchange::relay() {
       record_.bytes_out = relay_->delivered();
       attempt_->stream()->clear_deadline();
       end_attempt(relay_->upstream_complete() && upstream_reusable());
-      finish(keep_alive_ && upload_.complete() ? Owner::After::keep : Owner::After::close);
+      finish(after_whole_answer());
       return;
     case Relay::State::broken:
       body_broken(relay_->detail());

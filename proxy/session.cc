@@ -37,6 +37,8 @@ void Session::progress() {
     exchange_->client_progress();
   } else if (lingering_) {
     linger();
+  } else if (ending_) {
+    if (client_.flushed() || client_.timed_out()) close(false);
   } else {
     serve();
   }
@@ -45,7 +47,7 @@ void Session::progress() {
 void Session::serve() {
   if (serving_) return;
   serving_ = true;
-  while (!exchange_ && !lingering_ && !closed_ && read_head()) start_exchange();
+  while (!exchange_ && !lingering_ && !ending_ && !closed_ && read_head()) start_exchange();
   serving_ = false;
 }
 
@@ -165,6 +167,12 @@ void Session::exchange_done(After after) {
       client_.set_deadline(worker_.config.timeouts.client_idle);
       serve();
       return;
+    case After::end:
+      ending_ = true;
+      client_.tell_when_flushed();
+      client_.set_deadline(worker_.config.timeouts.stall);
+      client_.touch();
+      return;
     case After::close:
       linger();
       return;
@@ -202,7 +210,7 @@ void Session::close(bool abort) {
 }
 
 void Session::drain() {
-  if (!exchange_ && !lingering_ && !closed_ && !parser_.started()) close(false);
+  if (!exchange_ && !lingering_ && !ending_ && !closed_ && !parser_.started()) close(false);
 }
 
 }  // namespace backoffd::proxy

@@ -47,6 +47,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   std::unique_ptr<Exchange> exchange_;
   bool serving_ = false;  // serve() is on the stack: an exchange that ends at once does not start it again
   bool lingering_ = false;
+  bool ending_ = false;  // closed as soon as everything is written
   bool closed_ = false;
 };
 

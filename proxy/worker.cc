@@ -1,7 +1,5 @@
 #include "proxy/worker.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -25,7 +23,8 @@ HeadLimits head_limits(const Limits& limits) { return {limits.head_bytes, limits
 
 }  // namespace
 
-// One listening socket. Accepts until EAGAIN; out of descriptors it pauses, or the loop would spin on it.
+// One listening socket. One connection a turn: asking once more to hear EAGAIN would cost a system call for each, and
+// the event stays ready. Out of descriptors it pauses, or the loop would spin on it.
 class Worker::Listener {
  public:
   Listener(Worker& worker, Fd fd)
@@ -37,19 +36,15 @@ class Worker::Listener {
   }
   Loop& loop() { return worker_.loop; }
   void on_ready(short) {
-    for (int i = 0; i < 64; ++i) {
-      if (worker_.sessions_.size() >= worker_.connection_share_) return hold();
-      sockaddr_storage peer{};
-      socklen_t size = sizeof peer;
-      Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (fd) {
-        const auto endpoint = Endpoint::from(reinterpret_cast<sockaddr*>(&peer));
-        worker_.accepted(std::move(fd), endpoint ? endpoint->address : Address());
-        continue;
-      }
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) hold();
-      return;
+    if (worker_.sessions_.size() >= worker_.connection_share_) return hold();
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) {
+      const auto endpoint = Endpoint::from(reinterpret_cast<sockaddr*>(&peer));
+      worker_.accepted(std::move(fd), endpoint ? endpoint->address : Address());
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      hold();
     }
   }
 
@@ -117,8 +112,6 @@ void Worker::accepted(Fd fd, const Address& peer) {
     counters.refuse("client_not_allowed");
     return;
   }
-  const int on = 1;
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   sessions_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));
   sessions_.back()->position = std::prev(sessions_.end());
 }

@@ -136,4 +136,9 @@ Head::Span Head::append(std::string_view text) {
   return span;
 }
 
+bool Head::wants_keep_alive() const {
+  if (has_token(FieldId::connection, "close")) return false;
+  return minor_version() >= 1 || has_token(FieldId::connection, "keep-alive");
+}
+
 }  // namespace backoffd::proxy

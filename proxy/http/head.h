@@ -74,6 +74,9 @@ class Head {
   // Does the comma-separated list of all fields `id` contain `token` (case-insensitive)? RFC 9110 5.6.1
   bool has_token(FieldId id, std::string_view token) const;
 
+  // RFC 9112 9.3: does the sender want the connection kept after this message?
+  bool wants_keep_alive() const;
+
   // --- making one ---
   void set_request(std::string_view method, std::string_view target, int minor_version);
   void set_response(int status, std::string_view reason, int minor_version);

@@ -19,6 +19,13 @@ EventBasePtr make_base() {
   return base;
 }
 
+MonoTime read_clock() {
+  return MonoTime(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+thread_local bool on_loop_thread = false;
+thread_local MonoTime moment{};  // of the callback that runs; zero: not read yet
+
 }  // namespace
 
 Loop::Loop() : base_(make_base()), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -29,28 +36,27 @@ Loop::Loop() : base_(make_base()), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 Loop::~Loop() { sweep(); }
 
 MonoTime Loop::now() {
-  return MonoTime(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+  if (!on_loop_thread) return read_clock();
+  if (moment == MonoTime{}) moment = read_clock();
+  return moment;
 }
+
+void Loop::forget_time() { moment = {}; }
 
 WallTime Loop::wall_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 void Loop::run() {
+  on_loop_thread = true;
   finish_turn();
   for (;;) {
-    {
-      std::lock_guard lock(mutex_);
-      if (stopped_) return;
-    }
+    if (stopped_.load(std::memory_order_acquire)) return;
     event_base_loop(base_.get(), EVLOOP_ONCE);
     finish_turn();
   }
 }
 
 void Loop::stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
+  stopped_.store(true, std::memory_order_release);
   eventfd_write(wake_.get(), 1);
 }
 
@@ -104,6 +110,7 @@ void Loop::finish_turn() {
     after_callback();
   }
   end_of_turn_.clear();
+  forget_time();  // the next callback may be long after this
 }
 
 void Timer::arm_at(MonoTime deadline) {
@@ -122,15 +129,16 @@ void Timer::schedule(MonoTime now) {
 void Timer::on_fire(evutil_socket_t, short, void* self) noexcept {
   auto* timer = static_cast<Timer*>(self);
   timer->fires_at_ = policy::kNever;
-  if (!timer->armed()) return;
-  const MonoTime now = Loop::now();
-  if (now < timer->deadline_) {
-    timer->schedule(now);
-    return;
-  }
-  timer->deadline_ = policy::kNever;
   Loop& loop = timer->loop_;
-  timer->callback_(timer->self_);
+  if (timer->armed()) {
+    const MonoTime now = Loop::now();
+    if (now < timer->deadline_) {
+      timer->schedule(now);
+    } else {
+      timer->deadline_ = policy::kNever;
+      timer->callback_(timer->self_);
+    }
+  }
   loop.after_callback();
 }
 

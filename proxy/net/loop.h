@@ -4,6 +4,7 @@
 // turn every touched stream is flushed once. All members but post() and stop() belong to the loop's own thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ class Loop {
   void post(std::function<void()> task);  // any thread: runs in the loop's thread, soon; never inside the caller
 
   event_base* base() const { return base_.get(); }
+  // On a loop's thread the time is read at most once a callback: what one callback does happens at one moment.
   static MonoTime now();
   static WallTime wall_now();
 
@@ -54,6 +56,7 @@ class Loop {
 
   // Called by every trampoline as its last statement.
   void after_callback() {
+    forget_time();
     if (!graves_.empty()) sweep();
   }
 
@@ -62,6 +65,7 @@ class Loop {
     void* object;
     void (*destroy)(void*);
   };
+  static void forget_time();
   void sweep();
   void finish_turn();
   void run_posted();
@@ -75,7 +79,7 @@ class Loop {
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;  // GUARDED_BY(mutex_)
-  bool stopped_ = false;                       // GUARDED_BY(mutex_)
+  std::atomic<bool> stopped_{false};
 };
 
 // An event whose callback is a member function: Event<Session, &Session::on_readable>. The trampoline is noexcept,
