@@ -158,7 +158,7 @@ Keys<Config> bound_keys() {
 }
 
 Keys<Config> reach_keys() {
-  const List<Word> destinations(Word("range or host", check_destination));
+  const List<Word> destinations(Word("destination", check_destination));
   return {
       key<Config>("egress.allow", destinations, FIELD(proxy.egress.allow),
                   "addresses, ranges and host globs that may be reached, whatever class of address they are"),

@@ -52,7 +52,8 @@ std::string suggestion(std::string_view path, const std::vector<std::string>& kn
   std::size_t best_distance = 1 + std::max<std::size_t>(1, leaf(path).size() / 3);
   for (const std::string& key : known) {
     // The right name in the wrong section is nearer than any slip of the finger.
-    const std::size_t d = leaf(key) == leaf(path) ? 0 : distance(path, key);
+    const std::size_t longer = std::max(key.size(), path.size()) - std::min(key.size(), path.size());
+    const std::size_t d = leaf(key) == leaf(path) ? 0 : longer >= best_distance ? longer : distance(path, key);
     if (d < best_distance) {
       best = &key;
       best_distance = d;

@@ -222,7 +222,10 @@ Key<T> key(std::string path, Type type, FieldOf field_of, std::string meaning, P
           [type, field_of](const T& from) { return type.show(field_of(from)); },
           [=](const std::string& prefix, const T& defaults, KeyRows& rows) {
             const json::Value preset = type.show(field_of(defaults));
-            const std::string preset_text = required ? "required" : preset.is_null() ? "none" : json::write(preset);
+            std::string preset_text = json::write(preset);
+            if (preset.object()) preset_text = "{}";  // its keys have rows, with defaults, of their own
+            if (preset.is_null()) preset_text = "none";
+            if (required) preset_text = "required";
             rows.push_back({prefix + path, type.type(), type.range(), preset_text, meaning, type.spelling()});
             type.describe(prefix + path, rows);
           }};
