@@ -90,8 +90,7 @@ struct Engine::State {
   void advance(KeyState& key, MonoTime now, Grants& grants);
 };
 
-// --- keys and arms
-// ----------------------------------------------------------------------------------------------------
+// --- keys and arms ---------------------------------------------------------------------------------------------------
 
 KeyState& Engine::State::make_key(std::string_view provider, std::string_view host,
                                   const ProviderConfig* provider_config) {
@@ -148,8 +147,7 @@ bool Engine::State::in_washout(MonoTime now) {
   return now.time_since_epoch() % std::max(setting.slice, Duration(1)) < setting.washout;
 }
 
-// --- evidence and turns
-// -----------------------------------------------------------------------------------------------
+// --- evidence and turns ----------------------------------------------------------------------------------------------
 
 Learner* Engine::State::learner(const Plan& plan, KeyState& key) {
   if (!plan.provider_learning.treated) return nullptr;
@@ -180,8 +178,7 @@ void Engine::State::advance(KeyState& key, MonoTime now, Grants& grants) {
   look_again(key, now);
 }
 
-// --- plans
-// ------------------------------------------------------------------------------------------------------------
+// --- plans -----------------------------------------------------------------------------------------------------------
 
 Plan& Plan::operator=(Plan&& other) noexcept {
   if (this == &other) return *this;
@@ -284,8 +281,7 @@ Plan Engine::plan_alternate(const Plan& plan, MonoTime now) {
   return other;
 }
 
-// --- one exchange
-// -----------------------------------------------------------------------------------------------------
+// --- one exchange ----------------------------------------------------------------------------------------------------
 
 Admission Engine::admit(Plan& plan, Ticket ticket, Turn turn, MonoTime now, MonoTime deadline) {
   State& state = *state_;
@@ -408,8 +404,7 @@ MonoTime Engine::advance(MonoTime now, Grants& grants) {
 
 MonoTime Engine::next_due() const { return MonoTime(Duration(state_->next_due.load(std::memory_order_acquire))); }
 
-// --- the operator's side
-// ----------------------------------------------------------------------------------------------
+// --- the operator's side ---------------------------------------------------------------------------------------------
 
 void Engine::set_gate(GateId id, GateLayer layer, GateSetting setting) {
   const std::lock_guard lock(state_->mutex);
@@ -440,7 +435,7 @@ std::vector<KeyStatus> Engine::status(MonoTime now) const {
     one.max_concurrency = key.limit.max_concurrency;
     if (const Learner* const learner = key.throttle.learner()) {
       one.learner = learner->status(now);
-      if (learner->effective_rate() > 0) one.effective_limit = learner->effective_rate();
+      if (const double rate = learner->effective_rate(now); rate > 0) one.effective_limit = rate;
       const int found = learner->concurrency();
       if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
     }

@@ -21,7 +21,6 @@ constexpr double kRamp = 3;            // seconds of slow start; the pace double
 constexpr double kBurst = 0.1;         // seconds that sending may fall behind and catch up
 constexpr double kBurstCapped = 2;     // ... where a number at once is the limit: freed slots are filled together
 constexpr double kForget = 600;        // without a refusal that long at full pace: nothing is suspected any more
-constexpr double kWorthShowing = 1;    // seconds: shorter holds are not called a pause
 constexpr double kSlack = 1e-6;        // seconds: what a double loses against nanoseconds
 constexpr double kLadderMost = 80;
 
@@ -40,8 +39,7 @@ Learner::Learner(const LearnerLimits& limits)
       limit_(limits.rate),
       pace_(limits.rate > 0 ? limits.rate : kInfinity) {}
 
-// --- sending
-// ----------------------------------------------------------------------------------------------------------
+// --- sending ---------------------------------------------------------------------------------------------------------
 
 MonoTime Learner::next_time(int scope, int in_flight, MonoTime now) {
   const double t = at(now);
@@ -139,8 +137,7 @@ void Learner::tick(double now) {
   if (pace != pace_) set_pace(pace, Change::raised, now);
 }
 
-// --- answers
-// ----------------------------------------------------------------------------------------------------------
+// --- answers ---------------------------------------------------------------------------------------------------------
 
 void Learner::on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random) {
   if (sent.number == 0) return;
@@ -310,8 +307,7 @@ void Learner::adjust_in_shared_pool(double now) {
   set_pace(pace, Change::shared_pool, now);
 }
 
-// --- the verdict at the end of a limit event
-// --------------------------------------------------------------------------
+// --- the verdict at the end of a limit event -------------------------------------------------------------------------
 
 void Learner::end_event(const Sent& test, double now) {
   const double lost = at(test.at) - event_.began;
@@ -386,8 +382,7 @@ void Learner::soft_event(double lost, double now) {
   prober_.cut(pace_, now);
 }
 
-// --- figures
-// ----------------------------------------------------------------------------------------------------------
+// --- figures ---------------------------------------------------------------------------------------------------------
 
 void Learner::set_pace(double pace, Change change, double now) {
   rising_ = pace > pace_;

@@ -103,9 +103,9 @@ class Learner {
   void on_idle(MonoTime now);                    // nothing waits
 
   // --- read by the operator ---
-  // 0: no limit is configured and none is known.
+  // What reductions are taken from: the configured limit, or the measured one; 0: none.
   double base_rate() const { return limit_; }
-  double effective_rate() const;
+  double effective_rate(MonoTime now) const;  // 0: none
   bool above_configured() const { return limits_.rate > 0 && pace_ > limits_.rate; }
   bool holding() const { return mode_ != Mode::open; }
   double pace() const { return pace_; }  // infinity: none
@@ -173,8 +173,8 @@ class Learner {
   void set_pace(double pace, Change change, double now);
   void note(Change change, double a, double b, double now);
   double measured_base(double now) const;
-  double reduction_pct() const;
-  bool blocked_long(double now) const;
+  double reduction_pct(MonoTime now) const;
+  bool paused(double now) const;
   std::string reason() const;
   void add_recovery_time(double seconds);
 

@@ -10,7 +10,9 @@ namespace backoffd::policy {
 namespace {
 
 constexpr double kDay = 86400;
-constexpr double kShown = 0.5;  // per cent: below it a key is `normal`
+constexpr double kShown = 0.5;                 // per cent: below it a key is `normal`
+constexpr double kPause = 1;                   // seconds: a shorter hold is none
+constexpr double kLongestSample = 365 * kDay;  // seconds: what a file may claim of a Retry-After
 
 double at(MonoTime time) { return seconds(time.time_since_epoch()); }
 MonoTime time_at(double s) { return MonoTime(from_seconds(s)); }
@@ -29,23 +31,24 @@ std::string print(const char* format, Args... args) {
 
 }  // namespace
 
-double Learner::effective_rate() const {
-  if (limit_ <= 0) return announced_ < kInfinity ? announced_ : 0;
+double Learner::effective_rate(MonoTime now) const {
   double rate = std::min(pace_, announced_);
   for (const Quota& quota : quotas_)
-    if (quota.even_rate() > 0) rate = std::min(rate, quota.even_rate());
-  return rate;
+    if (quota.running(at(now)) && quota.even_rate() > 0) rate = std::min(rate, quota.even_rate());
+  return rate < kInfinity ? rate : 0;
 }
 
-double Learner::reduction_pct() const {
-  if (limit_ <= 0) return 0;
-  const double reduction = 100 * (1 - std::min(effective_rate(), limit_) / limit_);
+double Learner::reduction_pct(MonoTime now) const {
+  const double rate = effective_rate(now);
+  const double reduction = limit_ > 0 && rate > 0 ? 100 * (1 - std::min(rate, limit_) / limit_) : 0;
   return std::max(reduction, holding() ? ladder_ : 0.0);
 }
 
-bool Learner::blocked_long(double now) const {
-  if (mode_ == Mode::open) return false;
-  return event_.told > 0 || event_.failed_tests > 0 || hold_until_ - now > 1;
+// A pause is what a person would call one: asked for by the provider, or longer than a moment; over when its time is,
+// but for the test that then is under way.
+bool Learner::paused(double now) const {
+  if (mode_ == Mode::test ? test_ == 0 : mode_ == Mode::open || hold_until_ <= now) return false;
+  return event_.told > 0 || event_.failed_tests > 0 || hold_until_ - now > kPause;
 }
 
 std::optional<Duration> Learner::recovery_estimate(MonoTime now) const {
@@ -68,16 +71,15 @@ LearnerStatus Learner::status(MonoTime now) const {
   const double t = at(now);
   LearnerStatus status;
   status.consecutive_429s = consecutive_429s_;
-  status.reduction_pct = reduction_pct();
-  if (recovery_count_ > 0 || holding())
-    if (const auto estimate = recovery_estimate(now)) status.recovery_time_estimate = seconds(*estimate);
+  status.reduction_pct = reduction_pct(now);
+  if (const auto estimate = recovery_estimate(now)) status.recovery_time_estimate = seconds(*estimate);
   if (mode_ == Mode::hold && hold_until_ > t) status.paused_until = time_at(hold_until_);
   status.changed = time_at(changed_at_);
   status.reason = reason();
 
   if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now))
     status.state = LearnerState::exhausted;
-  else if (blocked_long(t))
+  else if (paused(t))
     status.state = LearnerState::paused;
   else if (status.reduction_pct > kShown)
     status.state = rising_ || prober_.probing() ? LearnerState::recovering : LearnerState::reducing;
@@ -122,8 +124,7 @@ std::string Learner::reason() const {
   return "";
 }
 
-// --- over a restart
-// ---------------------------------------------------------------------------------------------------
+// --- over a restart --------------------------------------------------------------------------------------------------
 
 std::optional<LearnedKey> Learner::learned(MonoTime now) const {
   const double t = at(now);
@@ -147,12 +148,12 @@ std::optional<LearnedKey> Learner::learned(MonoTime now) const {
 void Learner::restore(const LearnedKey& key, Duration age, MonoTime now) {
   const double t = at(now);
   for (const double sample : key.recovery_times)
-    if (sample > 0 && std::isfinite(sample)) add_recovery_time(sample);
-  if (limits_.rate <= 0 && key.base_rate > 0) limit_ = key.base_rate;
+    if (sample > 0 && sample < kLongestSample) add_recovery_time(sample);
+  if (limits_.rate <= 0 && key.base_rate > 0 && key.base_rate < 1e9) limit_ = key.base_rate;
   const double reduction = aged(std::clamp(key.reduction_pct, 0.0, 100.0), seconds(age));
   const double paused = std::min(key.paused_seconds, 86400.0) - seconds(age);
   if (limit_ > 0 && reduction >= kShown) pace_ = std::max(1.0 / 60, limit_ * (1 - reduction / 100));
-  if (key.concurrency > 0) concurrency_.found(key.concurrency, t);
+  if (key.concurrency > 0) concurrency_.found(std::min(key.concurrency, ConcurrencyFinder::kMost), t);
   if (key.ban_seconds > 0) ban_ok_ = std::min(key.ban_seconds, 120.0);
   provoked_ = reduction >= kShown || paused > 0;
   if (provoked_ && key.scope != 0) {

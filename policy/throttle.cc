@@ -37,8 +37,7 @@ std::uint32_t Throttle::role_of(Operation operation) const {
   return kNoRole;
 }
 
-// --- coming and going
-// -------------------------------------------------------------------------------------------------
+// --- coming and going ------------------------------------------------------------------------------------------------
 
 Throttle::Answer Throttle::ask(const Ask& ask, Ticket ticket, bool retry, const Patience& patience, MonoTime now) {
   const std::uint32_t number = lane_of(ask);
@@ -101,8 +100,7 @@ Sent Throttle::start(const Ask& ask, MonoTime now) {
   return ask.watched && learner_ ? learner_->on_send(ask.request_class, in_flight_, now) : Sent{};
 }
 
-// --- the queue's turn
-// -------------------------------------------------------------------------------------------------
+// --- the queue's turn ------------------------------------------------------------------------------------------------
 
 Throttle::Ended Throttle::advance(MonoTime now, Grants& grants) {
   Ended ended;
@@ -182,8 +180,7 @@ void Throttle::expel_exhausted(MonoTime now, Grants& grants, Ended& ended) {
   }
 }
 
-// --- what binds a request
-// ---------------------------------------------------------------------------------------------
+// --- what binds a request --------------------------------------------------------------------------------------------
 
 std::uint32_t Throttle::lane_of(const Ask& ask) const {
   const int scope = ask.bound && learner_ ? learner_->scope_of(ask.request_class) : ScopeTable::kRest;
@@ -235,8 +232,7 @@ Duration Throttle::true_wait(const Lane& lane, MonoTime now) {
   return whole_seconds_up((at == kNever ? 0.0 : seconds(at - now)) + queue_.size() * interval);
 }
 
-// --- what was learned
-// -------------------------------------------------------------------------------------------------
+// --- what was learned ------------------------------------------------------------------------------------------------
 
 Learner& Throttle::learner(const LearningConfig& learning, Duration retry_after_cap) {
   if (!learner_)

@@ -238,8 +238,7 @@ TEST_F(EngineTest, RefusalPausesTheKeyOnlyWhereTheGateIsOn) {
   }
 }
 
-// --- whose limits, whose operation
-// ------------------------------------------------------------------------------------
+// --- whose limits, whose operation -----------------------------------------------------------------------------------
 
 TEST_F(EngineTest, TheProviderComesFromTheConfigTheHeaderOrTheHost) {
   Config config;
@@ -340,8 +339,7 @@ TEST_F(EngineTest, APlanMayBeMovedInEveryState) {
   EXPECT_EQ(status().in_flight, 0);
 }
 
-// --- gates
-// ------------------------------------------------------------------------------------------------------------
+// --- gates -----------------------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, AFlipActsOnTheNextPlanAndOnNoEarlierOne) {
   Plan before = plan(get("a.org"));
@@ -464,8 +462,7 @@ TEST_F(EngineTest, SlicesSwitchTheWholeKeyAndKeepWhatWasLearnedThroughThoseThatA
   EXPECT_TRUE(paused_in_off);
 }
 
-// --- learning
-// ---------------------------------------------------------------------------------------------------------
+// --- learning --------------------------------------------------------------------------------------------------------
 
 struct LearningTest : EngineTest {
   LearningTest() {
@@ -592,8 +589,7 @@ TEST_F(LearningTest, ATestWhoseClientLeavesIsMadeByTheNext) {
   EXPECT_EQ(grants[0].ticket.number, 2u);
 }
 
-// --- bounds
-// -----------------------------------------------------------------------------------------------------------
+// --- bounds ----------------------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, AtMost4096KeysAreKeptAndThoseInUseAmongThem) {
   Plan held = plan(get("held.example.org"));

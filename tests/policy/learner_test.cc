@@ -37,8 +37,7 @@ Hint quota(std::int64_t limit, std::int64_t remaining, double reset, std::uint64
   return hint;
 }
 
-// --- by hand: one learner, one step at a time
-// -------------------------------------------------------------------------
+// --- by hand: one learner, one step at a time ------------------------------------------------------------------------
 
 struct LearnerTest : testing::Test {
   void start(LearnerLimits limits) {
@@ -212,8 +211,44 @@ TEST_F(LearnerTest, RecoveryTimesAreTheLastFifty) {
   EXPECT_NEAR(kept.back(), 120, 1e-3);
 }
 
-// --- scope
-// ------------------------------------------------------------------------------------------------------------
+TEST_F(LearnerTest, APauseIsShownUntilItsTimeIsOver) {
+  sequential(429, retry_after(30));
+  EXPECT_EQ(status().state, LearnerState::paused);
+  pass(31);
+  EXPECT_EQ(status().state, LearnerState::normal);
+  EXPECT_EQ(status().paused_until, MonoTime{});
+}
+
+TEST_F(LearnerTest, AQuotaThatIsOverReducesNothing) {
+  sequential(200, quota(60, 30, 60));
+  EXPECT_EQ(status().state, LearnerState::reducing);
+  EXPECT_DOUBLE_EQ(status().reduction_pct, 90);
+  pass(61);
+  EXPECT_EQ(status().state, LearnerState::normal);
+}
+
+TEST_F(LearnerTest, WithoutAnyLimitThereIsNoFigureOfIt) {
+  start({});
+  sequential(429);
+  EXPECT_EQ(learner->effective_rate(now), 0);
+  EXPECT_EQ(status().reduction_pct, 0);
+}
+
+TEST_F(LearnerTest, AnAbsurdFileIsNotBelieved) {
+  start({});
+  LearnedKey key;
+  key.reduction_pct = 1e9;
+  key.base_rate = HUGE_VAL;
+  key.recovery_times = {-1, HUGE_VAL, NAN, 1e300, 3};
+  key.concurrency = 1 << 30;
+  key.ban_seconds = 1e12;
+  key.paused_seconds = NAN;
+  learner->restore(key, std::chrono::hours(-5), now);
+  EXPECT_NEAR(status().recovery_time_estimate, 3, 1e-6);
+  EXPECT_TRUE(may_send());
+}
+
+// --- scope -----------------------------------------------------------------------------------------------------------
 
 TEST_F(LearnerTest, OneClassThatIsRefusedHoldsUpNoOther) {
   sequential(200, {}, kAuthors);
@@ -265,8 +300,7 @@ TEST(ScopeTable, StaysBoundedAndForgetsTheLeastRecentlyNamed) {
   EXPECT_EQ(scopes.of(3), kept);
 }
 
-// --- announced limits
-// -------------------------------------------------------------------------------------------------
+// --- announced limits ------------------------------------------------------------------------------------------------
 
 TEST_F(LearnerTest, AnEmptyQuotaWaitsForItsResetAndCountsWhatIsUnderWay) {
   const Sent a = send(), b = send(), c = send();
@@ -293,7 +327,7 @@ TEST_F(LearnerTest, AnAnnouncedRateIsKept) {
   hint.limit = 2;
   hint.window = std::chrono::seconds(1);
   sequential(200, hint);
-  EXPECT_DOUBLE_EQ(learner->effective_rate(), 2);
+  EXPECT_DOUBLE_EQ(learner->effective_rate(now), 2);
   EXPECT_DOUBLE_EQ(status().reduction_pct, 80);
   const MonoTime begin = now;
   for (int i = 0; i < 20; ++i) sequential(200, hint);
@@ -309,8 +343,7 @@ TEST_F(LearnerTest, AnAnnouncedConcurrencyIsKept) {
   EXPECT_EQ(learner->next_time(0, 2, now), now);
 }
 
-// --- over a restart
-// ---------------------------------------------------------------------------------------------------
+// --- over a restart --------------------------------------------------------------------------------------------------
 
 TEST_F(LearnerTest, ARestartKeepsTheReductionAndADayHalvesIt) {
   for (int i = 0; i < 3; ++i) {
@@ -347,8 +380,7 @@ TEST_F(LearnerTest, AKeyWithNothingLearnedIsNotKept) {
   EXPECT_FALSE(learner->learned(now));
 }
 
-// --- in the large: simulated providers, saturated by workers
-// ----------------------------------------------------------
+// --- in the large: simulated providers, saturated by workers ---------------------------------------------------------
 
 struct Said {
   int status = 200;

@@ -156,8 +156,7 @@ TEST_F(ThrottleTest, AnExhaustedKeyAnswersThoseWhoWaitAndThoseWhoCome) {
   EXPECT_EQ(ask(throttle, bound).admission.reason, Reason::exhausted);
 }
 
-// --- against a model that does everything the slow way
-// ----------------------------------------------------------------
+// --- against a model that does everything the slow way ---------------------------------------------------------------
 
 class Model {
  public:
