@@ -246,6 +246,12 @@ TEST_F(EngineTest, TheProviderComesFromTheConfigTheHeaderOrTheHost) {
   start(config);
   EXPECT_EQ(plan(get("data.zenodo.org")).key(), "zenodo@data.zenodo.org");
   EXPECT_EQ(plan(get("api.openalex.org")).key(), "openalex@api.openalex.org");
+  // A name that the config knows and a host that it does not: one key, however it is reached.
+  EXPECT_EQ(plan(get("www.other.org")).key(), "other@www.other.org");
+  RequestFacts both = get("www.other.org");
+  both.provider = "other";
+  EXPECT_EQ(plan(both).key(), "other@www.other.org");
+  EXPECT_EQ(engine->status(now).size(), 3u);
   RequestFacts named = get("data.zenodo.org");
   named.provider = "other";
   EXPECT_EQ(plan(named).key(), "other@data.zenodo.org");

@@ -1,0 +1,108 @@
+#include "policy/engine_state.h"
+
+namespace backoffd::policy {
+
+void Engine::set_gate(GateId id, GateLayer layer, GateSetting setting) {
+  const std::lock_guard lock(state_->mutex);
+  state_->gate(id).set(layer, std::move(setting));
+}
+
+void Engine::clear_gate(GateId id, GateLayer layer) {
+  const std::lock_guard lock(state_->mutex);
+  state_->gate(id).clear(layer);
+}
+
+std::vector<GateStatus> Engine::gates() const {
+  const std::lock_guard lock(state_->mutex);
+  return {{GateId::contextual_retry, state_->gate(GateId::contextual_retry)},
+          {GateId::provider_learning, state_->gate(GateId::provider_learning)}};
+}
+
+std::vector<KeyStatus> Engine::status(MonoTime now) const {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  now = state.forward(now);
+  std::vector<KeyStatus> all;
+  all.reserve(state.keys.size());
+  state.keys.each([&](const KeyState& key) {
+    KeyStatus one;
+    one.key = key.text;
+    one.configured_limit = one.effective_limit = key.throttle.configured_rate();
+    one.max_concurrency = key.limit.max_concurrency;
+    if (const Learner* const learner = key.throttle.learner()) {
+      one.learner = learner->status(now);
+      if (const double rate = learner->effective_rate(now); rate > 0) one.effective_limit = rate;
+      const int found = learner->concurrency();
+      if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
+    }
+    one.in_flight = key.throttle.in_flight();
+    one.queued = key.throttle.queued();
+    one.requests = key.counters.requests;
+    one.retries = key.counters.retries;
+    one.throttle_answers = key.counters.throttle_answers;
+    one.hints_ignored = key.counters.hints_ignored;
+    one.queue_timeouts = key.counters.queue_timeouts;
+    one.queue_fulls = key.counters.queue_fulls;
+    one.exhausted_answers = key.counters.exhausted_answers;
+    all.push_back(std::move(one));
+  });
+  std::sort(all.begin(), all.end(), [](const KeyStatus& a, const KeyStatus& b) { return a.key < b.key; });
+  return all;
+}
+
+bool Engine::reset(std::string_view text, MonoTime now) {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  now = state.forward(now);
+  const auto name = ProviderKey::parse(text);
+  KeyState* const key = name ? state.keys.find(name->provider, name->host) : nullptr;
+  if (key == nullptr) return false;
+  state.keys.retire(key->throttle.learner());
+  key->throttle.forget_learned();
+  state.look_again(*key, now);
+  return true;
+}
+
+std::vector<LearnedKey> Engine::snapshot(MonoTime now) const {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  now = state.forward(now);
+  std::vector<LearnedKey> all;
+  state.keys.each([&](const KeyState& key) {
+    const Learner* const learner = key.throttle.learner();
+    if (learner == nullptr) return;
+    if (auto learned = learner->learned(now)) {
+      learned->key = key.text;
+      all.push_back(std::move(*learned));
+    }
+  });
+  std::sort(all.begin(), all.end(), [](const LearnedKey& a, const LearnedKey& b) { return a.key < b.key; });
+  return all;
+}
+
+void Engine::restore(const std::vector<LearnedKey>& learned, Duration age, MonoTime now) {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  now = state.forward(now);
+  for (const LearnedKey& one : learned) {
+    const auto name = ProviderKey::parse(one.key);
+    if (!name) continue;
+    KeyState* key = state.keys.find(name->provider, name->host);
+    if (key == nullptr) key = &state.make_key(name->provider, name->host, state.index.by_name(name->provider));
+    key->throttle.learner(state.config.learning, state.config.retry.retry_after_cap).restore(one, age, now);
+  }
+}
+
+std::uint64_t Engine::learned_version() const {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  std::uint64_t version = state.keys.retired_version();
+  state.keys.each([&](const KeyState& key) {
+    if (const Learner* const learner = key.throttle.learner()) version += learner->version();
+  });
+  return version;
+}
+
+const Config& Engine::config() const { return state_->config; }
+
+}  // namespace backoffd::policy
