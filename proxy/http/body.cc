@@ -131,8 +131,10 @@ bool BodyReader::refuse(std::string_view name) {
 BodyReader::State BodyReader::read_chunked(evbuffer* in, evbuffer* payload, std::size_t room) {
   while (state_ == State::more) {
     if (chunk_ == Chunk::trailers) return read_trailers(in);
+    // Not the peek's result: a read that found the peer's end leaves a chain without a byte in it.
+    if (evbuffer_get_length(in) == 0) return state_;
     evbuffer_iovec piece;
-    if (evbuffer_peek(in, -1, nullptr, &piece, 1) < 1) return state_;
+    evbuffer_peek(in, -1, nullptr, &piece, 1);
     const char* const begin = static_cast<const char*>(piece.iov_base);
     const char* const end = begin + piece.iov_len;
     const char* at = begin;

@@ -141,8 +141,10 @@ llhttp_t HeadParser::Impl::fresh_parser() {
 
 HeadParser::State HeadParser::Impl::feed(evbuffer* in, const HeadLimits& limits) {
   while (state == Stage::start_line || state == Stage::fields) {
+    // Not the peek's result: a read that found the peer's end leaves a chain without a byte in it.
+    if (evbuffer_get_length(in) == 0) return State::more;
     evbuffer_iovec piece_of;
-    if (evbuffer_peek(in, -1, nullptr, &piece_of, 1) < 1) return State::more;
+    evbuffer_peek(in, -1, nullptr, &piece_of, 1);
     std::string_view text(static_cast<const char*>(piece_of.iov_base), piece_of.iov_len);
     if (head.bytes_.capacity() < 64) head.bytes_.reserve(std::min<std::size_t>(text.size(), 1024));
     text = text.substr(0, limits.head_bytes - head.bytes_.size());

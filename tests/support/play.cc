@@ -63,8 +63,11 @@ Play::Script serves(std::string response) {
   };
 }
 
-Play::Script mute() {
-  return [](Upstream& origin, Peer& peer) { origin.saw(peer.read_all()); };
+Play::Script hears(std::string mark) {
+  return [mark = std::move(mark)](Upstream& origin, Peer& peer) {
+    origin.saw(peer.read_until(mark));
+    origin.saw(peer.read_all());
+  };
 }
 
 Play::Script says(std::string bytes) {

@@ -46,8 +46,8 @@ class Play {
 
 // Notes each whole request, and answers it.
 Play::Script serves(std::string response);
-// Reads until the connection ends, answers nothing, and notes all of it.
-Play::Script mute();
+// Answers nothing. Notes what comes up to `mark`, then what comes after it until the connection ends.
+Play::Script hears(std::string mark);
 // Notes one whole request, says this and closes.
 Play::Script says(std::string bytes);
 
