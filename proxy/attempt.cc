@@ -84,8 +84,7 @@ void Attempt::read_head() {
       fail(policy::OutcomeKind::bad_response, "more than 64 interim responses");
       return;
     }
-    owner_.interim(parser_.head());
-    parser_ = HeadParser(HeadParser::Kind::response, worker_.response_limits);
+    owner_.interim(parser_.take());
   }
   stream_->touch();
   if (stream_->read_ended() || stream_->failed()) {

@@ -94,8 +94,7 @@ void Session::start_exchange() {
     return;
   }
   exchange_ = std::make_unique<Exchange>(worker_, client_, client_name_, static_cast<Exchange::Owner&>(*this),
-                                         std::move(head), framing.framing);
-  parser_ = HeadParser(HeadParser::Kind::request, worker_.request_limits);
+                                         parser_.take(), framing.framing);
   exchange_->start();
 }
 

@@ -10,12 +10,22 @@ namespace backoffd::proxy {
 
 namespace {
 
-// A first read takes a head; a peer that fills the space gets more the next time. 256 KiB is where the cost per byte
-// stops falling on loopback, and copy loops of 64 KiB are a trap there.
-constexpr std::uint32_t kSmallRead = 4 << 10;
-constexpr std::uint32_t kLargeRead = 256 << 10;
+// What a read may take. A peer that fills the space gets more the next time: 256 KiB is where the cost per byte stops
+// falling on loopback, and copy loops of 64 KiB are a trap there.
+constexpr std::size_t kSmallRead = 16 << 10;
+constexpr std::size_t kLargeRead = 256 << 10;
 
-Transport::Io plain_read(int fd, evbuffer* in, std::size_t room, std::size_t& got) {
+// Most reads bring one small head. So little that the allocator has it at hand (a chain and its header in 1 KiB); what
+// a read brings beyond it lands in the thread's spare space and is copied.
+constexpr std::size_t kFirstChain = 976;
+
+Transport::Io read_result(ssize_t n, int error) {
+  if (n > 0) return Transport::Io::ok;
+  if (n == 0) return Transport::Io::ended;
+  return error == EAGAIN || error == EINTR ? Transport::Io::blocked : Transport::Io::failed;
+}
+
+Transport::Io read_large(int fd, evbuffer* in, std::size_t room) {
   evbuffer_iovec space[2];
   const int count = evbuffer_reserve_space(in, static_cast<ev_ssize_t>(room), space, 2);
   if (count < 1) return Transport::Io::failed;
@@ -28,16 +38,31 @@ Transport::Io plain_read(int fd, evbuffer* in, std::size_t room, std::size_t& go
   }
   const ssize_t n = readv(fd, vec, count);
   const int error = errno;
-  got = n > 0 ? static_cast<std::size_t>(n) : 0;
-  std::size_t filled = got;
+  std::size_t filled = n > 0 ? static_cast<std::size_t>(n) : 0;
   for (int i = 0; i < count; ++i) {
     space[i].iov_len = std::min(space[i].iov_len, filled);
     filled -= space[i].iov_len;
   }
   evbuffer_commit_space(in, space, count);
-  if (n > 0) return Transport::Io::ok;
-  if (n == 0) return Transport::Io::ended;
-  return error == EAGAIN || error == EINTR ? Transport::Io::blocked : Transport::Io::failed;
+  return read_result(n, error);
+}
+
+Transport::Io read_small(int fd, evbuffer* in, std::size_t room) {
+  alignas(64) static thread_local char spare[kSmallRead];
+  evbuffer_iovec first;
+  if (evbuffer_reserve_space(in, static_cast<ev_ssize_t>(std::min(room, kFirstChain)), &first, 1) < 1) {
+    return Transport::Io::failed;
+  }
+  first.iov_len = std::min(first.iov_len, room);
+  const iovec vec[2] = {{first.iov_base, first.iov_len}, {spare, std::min(sizeof spare, room - first.iov_len)}};
+  const ssize_t n = readv(fd, vec, 2);
+  const int error = errno;
+  const std::size_t got = n > 0 ? static_cast<std::size_t>(n) : 0;
+  const std::size_t beyond = got > first.iov_len ? got - first.iov_len : 0;
+  first.iov_len = got - beyond;
+  evbuffer_commit_space(in, &first, 1);
+  if (beyond > 0) evbuffer_add(in, spare, beyond);
+  return read_result(n, error);
 }
 
 Transport::Io plain_write(int fd, evbuffer* out) {
@@ -57,8 +82,7 @@ Stream::Stream(Loop& loop, Fd fd, Owner* owner)
       in_(new_buffer()),
       out_(new_buffer()),
       readable_(make_event<Stream, &Stream::on_ready>(loop, fd_.get(), EV_READ | EV_PERSIST, this)),
-      timer_(Timer::of<Stream, &Stream::on_deadline>(loop, this)),
-      read_size_(kSmallRead) {
+      timer_(Timer::of<Stream, &Stream::on_deadline>(loop, this)) {
   update_events();
 }
 
@@ -103,21 +127,13 @@ void Stream::fill() {
     update_events();
     return;
   }
-  const std::size_t room = std::min<std::size_t>(read_size_, in_limit_ - held);
-  std::size_t got = 0;
-  Transport::Io io;
-  if (transport_) {
-    io = transport_->read(fd_.get(), in_.get(), room);
-    got = in_size() - held;
-  } else {
-    io = plain_read(fd_.get(), in_.get(), room, got);
-  }
+  const std::size_t room = std::min(reads_large_ ? kLargeRead : kSmallRead, in_limit_ - held);
+  const Transport::Io io = transport_     ? transport_->read(fd_.get(), in_.get(), room)
+                           : reads_large_ ? read_large(fd_.get(), in_.get(), room)
+                                          : read_small(fd_.get(), in_.get(), room);
+  const std::size_t got = in_size() - held;
   bytes_read_ += got;
-  if (got == read_size_) {
-    read_size_ = kLargeRead;
-  } else if (got <= kSmallRead) {
-    read_size_ = kSmallRead;
-  }
+  reads_large_ = got >= kSmallRead;
   if (io == Transport::Io::ended) read_ended_ = true;
   if (io == Transport::Io::failed) failed_ = true;
   if (in_size() >= in_limit_ || read_ended_ || failed_) update_events();

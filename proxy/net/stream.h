@@ -132,11 +132,11 @@ class Stream final : private Loop::EndOfTurn {
   EventPtr writable_;  // made at the first EAGAIN
   Timer timer_;
   std::size_t in_limit_ = 64 << 10;
-  std::uint32_t read_size_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
-  bool reading_ = false;  // readable_ is added
-  bool writing_ = false;  // writable_ is added
+  bool reads_large_ = false;  // the last read was a large one
+  bool reading_ = false;      // readable_ is added
+  bool writing_ = false;      // writable_ is added
   bool touched_ = false;
   bool wants_room_ = false;
   bool read_ended_ = false;

@@ -72,7 +72,7 @@ TEST(Forward, ATunnelCarriesBytesBothWays) {
 TEST(Forward, ABigBodyArrivesWhole) {
   const std::string body = [] {
     std::string text;
-    for (int i = 0; text.size() < (24 << 20); ++i) text += std::to_string(i * 7919) + ",";
+    for (unsigned i = 0; text.size() < (24 << 20); ++i) text += std::to_string(i * 7919) + ",";
     return text;
   }();
   Upstream upstream({Upstream::answers(ok(body))});
