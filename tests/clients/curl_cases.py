@@ -28,7 +28,7 @@ class Curl(unittest.TestCase):
             self.skipTest("curl is not installed")
 
     def curl(self, url: str, *more: str) -> Done:
-        command = ["curl", "-q", "-sS", "--max-time", "30", "--noproxy", "", "-x", self.proxy.url, *more, url]
+        command = ["curl", "-q", "-sS", "--max-time", "12", "--noproxy", "", "-x", self.proxy.url, *more, url]
         done = run(command)
         self.assertEqual(done.status, 0, f"{done.text}\n{self.world.log_of(self.proxy)}")
         return done

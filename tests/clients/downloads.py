@@ -146,7 +146,7 @@ class OwnRanges(Downloads):
                 self._case = f"wrong_{fault}"
                 done = self.get(f"fault=close-body:half@1,range-{fault}@2-", self.world.contextual)
                 self.assertNotEqual(done.status, 0, self.story(done))
-                got = self.file.read_bytes()
+                got = self.file.read_bytes() if self.file.exists() else b""
                 self.assertEqual(got, b"".join(content.pieces(self.seed, 0, SIZE))[: len(got)])
 
     def test_whole_answer_to_a_resume_is_continued(self) -> None:
@@ -155,7 +155,7 @@ class OwnRanges(Downloads):
 
     def test_short_answers_to_a_resume_are_continued(self) -> None:
         done = self.get("fault=close-body:half@1,range-short@2", self.world.contextual)
-        got = self.file.read_bytes()
+        got = self.file.read_bytes() if self.file.exists() else b""
         self.assertEqual(got, b"".join(content.pieces(self.seed, 0, SIZE))[: len(got)])
         self.assertEqual(done.status == 0, len(got) == SIZE, self.story(done))
 

@@ -13,7 +13,7 @@ import ssl
 import sys
 import urllib.request
 
-TIMEOUT = 30  # seconds
+TIMEOUT = 12  # seconds
 PIECE = 65536  # bytes
 
 

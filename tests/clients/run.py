@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real clients through the real proxy.
 
-    tests/clients/run.py [--backoffd build/backoffd] [-k WORD] [--jobs 3]
+    tests/clients/run.py [--backoffd build/backoffd] [-k WORD] [--jobs 3] [--seconds 70]
 
 Starts its own origins and proxies on free loopback ports and ends them by their process ids. Clients that are not
 installed are skipped and named. The last line is "N passed, N failed, N skipped"; exit status 1 if anything failed.
@@ -50,11 +50,15 @@ class Tally(unittest.TestResult):
                 print(text, flush=True)
 
 
-def run_group(group: list[unittest.TestCase], tally: Tally) -> None:
+def run_group(group: list[unittest.TestCase], tally: Tally, until: float) -> None:
+    """Runs tests one after another; one that would begin after `until` (monotonic seconds) has failed."""
     for test in group:
         own = unittest.TestResult()
         began = time.monotonic()
-        test.run(own)
+        if began < until:
+            test.run(own)
+        else:
+            own.failures.append((test, "not run: out of time\n"))
         tally.tell(test, time.monotonic() - began, own)
 
 
@@ -72,7 +76,7 @@ class Survival(unittest.TestCase):
         for proxy in (self.world.standard, self.world.contextual):
             self.assertIsNone(proxy.process.poll(), self.world.log_of(proxy))
             proxy.process.terminate()
-            self.assertEqual(proxy.process.wait(30), 0, self.world.log_of(proxy))
+            self.assertEqual(proxy.process.wait(5), 0, self.world.log_of(proxy))
 
 
 def main() -> int:
@@ -80,6 +84,7 @@ def main() -> int:
     parser.add_argument("--backoffd", type=Path, default=ROOT / "build" / "backoffd", metavar="PATH")
     parser.add_argument("-k", default="", metavar="WORD", help="only tests whose name has this in it")
     parser.add_argument("--jobs", type=int, default=3, help="clients side by side (default 3)")
+    parser.add_argument("--seconds", type=float, default=70, help="no test begins later than this (default 70)")
     options = parser.parse_args()
     if not options.backoffd.is_file():
         print(f"{options.backoffd}: not built yet\n0 passed, 1 failed")
@@ -93,15 +98,18 @@ def main() -> int:
         traceback.print_exc()
         print("0 passed, 1 failed")
         return 1
+    pool = ThreadPoolExecutor(options.jobs)
     try:
         groups = [*apt.groups(world), *git_http.groups(world), *curl_cases.groups(world), *downloads.groups(world)]
         chosen = [[test for test in group if options.k in test.id()] for group in groups]
-        with ThreadPoolExecutor(options.jobs) as pool:
-            for future in [pool.submit(run_group, group, tally) for group in chosen]:
-                future.result()
-        run_group([Survival("test_survival", world)], tally)
+        until = began + options.seconds
+        for future in [pool.submit(run_group, group, tally, until) for group in chosen]:
+            future.result()
+        run_group([Survival("test_survival", world)], tally, until)
     finally:
+        # In this order: without a proxy the clients that still run end by themselves.
         world.close()
+        pool.shutdown(cancel_futures=True)
     print(f"took {time.monotonic() - began:.0f} s")
     print(f"{tally.passed} passed, {len(tally.failures)} failed, {len(tally.skipped)} skipped")
     return 1 if tally.failures else 0
