@@ -188,7 +188,7 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
   command.config_file = flags.config;
   auto assignments = assignments_of(flags);
   if (!assignments) return assignments.error();
-  command.assignments = *std::move(assignments);
+  command.assignments = std::move(*assignments);
   return command;
 }
 

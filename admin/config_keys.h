@@ -29,6 +29,9 @@ struct GateType : Scalar {
   void describe(const std::string& prefix, KeyRows& rows) const;
 };
 
+// A gate's setting as an object, whatever it is.
+json::Value show_setting(const policy::GateSetting& setting);
+
 // The reference: every key with those inside it, in the order of the sections.
 const KeyRows& key_rows();
 

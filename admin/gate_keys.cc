@@ -56,8 +56,10 @@ bool GateType::read(GateSetting& field, const Place& place) const {
 
 json::Value GateType::show(const GateSetting& field) const {
   if (field == policy::default_setting(id)) return false;
-  return show_object(gate_keys(), field);
+  return show_setting(field);
 }
+
+json::Value show_setting(const GateSetting& setting) { return show_object(gate_keys(), setting); }
 
 void GateType::describe(const std::string& prefix, KeyRows& rows) const {
   describe_object(gate_keys(), prefix + ".", policy::default_setting(id), rows);

@@ -200,7 +200,7 @@ struct List : Scalar {
         typename Element::Field one{};
         if (element.read(one, at)) field.push_back(std::move(one));
       } else {
-        if (auto one = Element::parse(at)) field.push_back(*std::move(one));
+        if (auto one = Element::parse(at)) field.push_back(std::move(*one));
       }
     }
     return place.problems.size() == before;

@@ -157,7 +157,7 @@ policy::Result<LearnedFile> parse_learned(std::string_view text) {
   for (std::size_t i = 0; i < keys->array()->size(); ++i) {
     auto key = read_key((*keys->array())[i], json::join("keys", i));
     if (!key) return key.error();
-    file.keys.push_back(*std::move(key));
+    file.keys.push_back(std::move(*key));
   }
   return file;
 }

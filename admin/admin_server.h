@@ -1,0 +1,45 @@
+// The admin interface: one listener and its connections on one loop. Owned by main; the loop's thread only.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "admin/admin_session.h"
+#include "admin/auth.h"
+#include "admin/router.h"
+#include "policy/result.h"
+#include "proxy/net/address.h"
+#include "proxy/net/loop.h"
+
+namespace backoffd::admin {
+
+class AdminServer {
+ public:
+  // Bound, so that its address is known, but not served yet. The error names the key and the value.
+  static policy::Result<std::unique_ptr<AdminServer>> bind(proxy::Loop& loop, const proxy::Endpoint& listen);
+
+  // REQUIRES: called once. Connections that came before are answered now.
+  void serve(Guard guard, Router router);
+
+  const proxy::Endpoint& endpoint() const { return endpoint_; }  // port 0 is resolved
+  proxy::Loop& loop() { return loop_; }
+
+ private:
+  AdminServer(proxy::Loop& loop, proxy::Fd fd, const proxy::Endpoint& endpoint);
+  void on_ready(short what);
+  void resume();
+  friend proxy::EventPtr proxy::make_event<AdminServer, &AdminServer::on_ready>(proxy::Loop&, int, short, AdminServer*);
+
+  // --- constant after serve() ---
+  proxy::Loop& loop_;
+  const proxy::Fd fd_;
+  const proxy::Endpoint endpoint_;
+  std::unique_ptr<Guard> guard_;
+  std::unique_ptr<Router> router_;
+
+  proxy::EventPtr readable_;
+  proxy::Timer pause_;  // until accepting is tried again, out of descriptors
+  std::list<std::unique_ptr<AdminSession>> sessions_;
+};
+
+}  // namespace backoffd::admin

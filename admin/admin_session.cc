@@ -1,0 +1,177 @@
+#include "admin/admin_session.h"
+
+#include <event2/buffer.h>
+
+#include "proxy/http/framing.h"
+#include "proxy/http/rewrite.h"
+
+namespace backoffd::admin {
+namespace {
+
+using proxy::BodyReader;
+using proxy::FieldId;
+using proxy::HeadParser;
+using proxy::Loop;
+
+constexpr proxy::HeadLimits kLimits{.head_bytes = 16 << 10, .request_target = 4 << 10, .fields = 64};
+constexpr std::size_t kLargestBody = 64 << 10;
+constexpr std::size_t kLargestWait = 1 << 20;  // bytes of answers not taken yet; beyond: no further call is read
+constexpr auto kCall = std::chrono::seconds(10);
+constexpr auto kIdle = std::chrono::seconds(60);
+constexpr auto kLinger = std::chrono::seconds(2);
+
+proxy::Endpoint local_end(int fd) { return proxy::Endpoint::local_of(fd).value_or(proxy::Endpoint()); }
+
+}  // namespace
+
+AdminSession::AdminSession(Loop& loop, proxy::Fd fd, const Guard& guard, const Router& router, Done done)
+    : guard_(guard),
+      router_(router),
+      done_(std::move(done)),
+      local_(local_end(fd.get())),
+      stream_(loop, std::move(fd), this),
+      parser_(HeadParser::Kind::request, kLimits),
+      payload_(proxy::new_buffer()) {
+  stream_.set_in_limit(kLargestBody);
+  stream_.set_deadline(kCall);
+}
+
+void AdminSession::progress() {
+  bool more = true;
+  while (more) {
+    switch (state_) {
+      case State::head:
+        more = stream_.out_room(kLargestWait) > 0 ? read_head() : peer_is_gone();
+        break;
+      case State::body:
+        more = read_body();
+        break;
+      case State::lingering:
+        linger();
+        more = false;
+        break;
+      case State::closed:
+        more = false;
+        break;
+    }
+    if (state_ == State::closed) return;
+  }
+}
+
+bool AdminSession::peer_is_gone() {
+  if (stream_.failed() || stream_.write_failed() || stream_.timed_out() || stream_.read_ended()) {
+    close();
+  }
+  return false;
+}
+
+bool AdminSession::read_head() {
+  const bool began = parser_.started();
+  const auto state = parser_.feed(stream_.in());
+  stream_.touch();
+  if (state == HeadParser::State::error) {
+    refuse(parser_.error().status, parser_.error().name, "The request head is malformed.");
+    return false;
+  }
+  if (state == HeadParser::State::more) {
+    if (!began && parser_.started()) stream_.set_deadline(kCall);
+    return peer_is_gone();
+  }
+  head_ = parser_.take();
+  const auto framing = proxy::frame_request(head_);
+  if (!framing.ok) {
+    refuse(framing.error.status, framing.error.name, "The request's framing is malformed.");
+    return false;
+  }
+  // Before the body is read: nobody else's is worth the memory.
+  if (const auto refusal = guard_.refuse(head_, local_)) {
+    answer(*refusal, false);
+    return false;
+  }
+  body_ = BodyReader(framing.framing, kLimits);
+  state_ = State::body;
+  return true;
+}
+
+bool AdminSession::read_body() {
+  const std::size_t held = evbuffer_get_length(payload_.get());
+  const auto state = body_.read(stream_.in(), payload_.get(), kLargestBody + 1 - held);
+  stream_.touch();
+  if (state == BodyReader::State::error) {
+    refuse(400, body_.error(), "The request body is malformed.");
+    return false;
+  }
+  if (evbuffer_get_length(payload_.get()) > kLargestBody || body_.framing().length > kLargestBody) {
+    refuse(413, "body_too_large", "A call's body is at most 64 KiB.");
+    return false;
+  }
+  if (state == BodyReader::State::more) return peer_is_gone();
+  serve();
+  return state_ == State::head;
+}
+
+void AdminSession::serve() {
+  Request request{.method = std::string(head_.method()), .path = {}, .body = {}};
+  request.body.resize(evbuffer_get_length(payload_.get()));
+  evbuffer_remove(payload_.get(), request.body.data(), request.body.size());
+  request.path = head_.target().substr(0, head_.target().find('?'));
+  if (!request.path.starts_with('/')) {
+    refuse(400, "bad_target", "The admin interface takes paths only: it is no proxy.");
+    return;
+  }
+  const bool keep_alive = head_.minor_version() > 0 ? !head_.has_token(FieldId::connection, "close")
+                                                    : head_.has_token(FieldId::connection, "keep-alive");
+  answer(router_.dispatch(request), keep_alive);
+}
+
+void AdminSession::refuse(int status, std::string_view code, std::string_view message) {
+  answer(error_response(status, code, message), false);
+}
+
+void AdminSession::answer(const Response& response, bool keep_alive) {
+  std::vector<proxy::AddedField> added = {{"X-Content-Type-Options", "nosniff"}};
+  if (!response.allow.empty()) added.push_back({"Allow", response.allow});
+  if (response.status == 401) added.push_back({"WWW-Authenticate", "Bearer"});
+  proxy::OwnResponse own;
+  own.status = response.status;
+  own.text = response.body;
+  own.keep_alive = keep_alive;
+  own.head_only = head_.method() == "HEAD";
+  own.client_minor_version = head_.minor_version();
+  own.added = added.data();
+  own.added_count = added.size();
+  own.content_type = response.content_type;
+  proxy::write_own_response(own, stream_.out());
+  stream_.touch();
+  if (keep_alive) {
+    state_ = State::head;
+    stream_.set_deadline(kIdle);
+  } else {
+    linger();
+  }
+}
+
+// Closing with unread input would reset the connection and could take the answer with it (RFC 9112 9.6).
+void AdminSession::linger() {
+  if (state_ != State::lingering) {
+    state_ = State::lingering;
+    stream_.end_write();
+    stream_.set_deadline(kCall);
+  }
+  if (stream_.in_size() > 0) {
+    evbuffer_drain(stream_.in(), stream_.in_size());
+    stream_.touch();
+  }
+  if (stream_.write_ended() && stream_.deadline_after() > kLinger) stream_.set_deadline(kLinger);
+  if (stream_.failed() || stream_.write_failed() || stream_.timed_out() ||
+      (stream_.read_ended() && stream_.write_ended())) {
+    close();
+  }
+}
+
+void AdminSession::close() {
+  state_ = State::closed;
+  done_(*this);
+}
+
+}  // namespace backoffd::admin

@@ -1,0 +1,177 @@
+#include "admin/service.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "admin/address.h"
+#include "admin/config_route.h"
+#include "admin/gates_route.h"
+#include "admin/learning_route.h"
+#include "admin/metrics.h"
+#include "admin/registrable_label.h"
+#include "admin/state_route.h"
+#include "admin/version.h"
+
+namespace backoffd::admin {
+namespace {
+
+using proxy::Fd;
+using proxy::Loop;
+
+// Looks this often whether there is something to save; LearningStore says how often it is done.
+constexpr auto kTick = std::chrono::seconds(1);
+
+// Every connection is a descriptor or two: what the system allows is taken.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Signals become readable bytes, so that they are handled between two events like everything else.
+policy::Result<Fd> take_signals() {
+  ::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error of write(), not a reason to die
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return policy::Error{"signals", std::strerror(errno)};
+  Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) return policy::Error{"signals", std::strerror(errno)};
+  return fd;
+}
+
+}  // namespace
+
+policy::Result<std::unique_ptr<Service>> Service::make(Settings settings, std::string token) {
+  std::unique_ptr<Service> service(new Service(std::move(settings)));
+  if (auto ready = service->set_up(std::move(token)); !ready) return ready.error();
+  return service;
+}
+
+Service::Service(Settings settings)
+    : settings_(std::move(settings)),
+      engine_(settings_.config.policy, registrable_label),
+      tick_(proxy::Timer::of<Service, &Service::on_tick>(loop_, this)),
+      drain_over_(proxy::Timer::of<Service, &Service::stop>(loop_, this)) {}
+
+Service::~Service() = default;
+
+policy::Result<bool> Service::set_up(std::string token) {
+  raise_descriptor_limit();
+  auto signals = take_signals();
+  if (!signals) return signals.error();
+  signal_fd_ = std::move(*signals);
+  signalled_ = proxy::make_event<Service, &Service::on_signal>(loop_, signal_fd_.get(), EV_READ | EV_PERSIST, this);
+  event_add(signalled_.get(), nullptr);
+
+  for (const GateChoice& choice : settings_.gates) engine_.set_gate(choice.id, choice.layer, choice.setting);
+  auto log = proxy::LogFile::open(settings_.config.proxy.access_log);
+  if (!log) return log.error();
+  access_log_ = std::move(*log);
+
+  proxy::Config config = settings_.config.proxy;
+  if (settings_.config.admin.listen != "off") {
+    auto admin = AdminServer::bind(loop_, *parse_listen(settings_.config.admin.listen));
+    if (!admin) return admin.error();
+    admin_ = std::move(*admin);
+    config.own_addresses.push_back(admin_->endpoint().text());
+  }
+  auto server = proxy::Server::make(std::move(config), engine_, *access_log_);
+  if (!server) return server.error();
+  server_ = std::move(*server);
+  open_learning();
+  if (admin_) admin_->serve(Guard(settings_.config.admin.hosts, std::move(token)), routes());
+  return true;
+}
+
+Router Service::routes() {
+  Router router;
+  const auto settle = [this] { server_->pacer().settle(); };
+  add_state_routes(
+      router, [this] { return server_->draining(); }, [this] { drain("POST /drain"); });
+  add_gate_routes(router, engine_, settle);
+  add_learning_routes(router, engine_, settle);
+  add_config_route(router, settings_.config);
+  router.add("GET", "/metrics", [this](const Request&, const std::string&) {
+    const auto now = Loop::now();
+    return Response{.status = 200,
+                    .body = metrics_text({server_->counters(), engine_.status(now), engine_.gates(), now}),
+                    .content_type = kMetricsType,
+                    .allow = {}};
+  });
+  return router;
+}
+
+void Service::log_start() const {
+  std::string listeners;
+  for (const auto& endpoint : server_->listeners()) listeners += (listeners.empty() ? "" : ", ") + endpoint.text();
+  spdlog::info("backoffd {} serves on {}, admin on {}", kVersion, listeners,
+               admin_ ? admin_->endpoint().text() : "no address");
+  for (const auto& status : engine_.gates()) {
+    const auto& setting = status.gate.effective();
+    spdlog::info("gate {}: {} ({} %), from {}", name(status.id), name(setting.mode), setting.percentage,
+                 name(status.gate.effective_layer()));
+  }
+}
+
+void Service::open_learning() {
+  const std::string path = learning_path(settings_.config);
+  if (path.empty()) return;
+  learning_.emplace(path, [](const std::string& sentence) { spdlog::warn("{}", sentence); });
+  const auto learned = learning_->open(Loop::wall_now());
+  if (!learned.keys.empty()) {
+    engine_.restore(learned.keys, learned.age, Loop::now());
+    spdlog::info("learning: {} keys restored from {}", learned.keys.size(), path);
+  }
+}
+
+void Service::run() {
+  server_->start();
+  log_start();
+  if (learning_) tick_.arm(kTick);
+  loop_.run();
+  server_->stop();
+  if (learning_) {
+    learning_->save(Loop::wall_now(), engine_.learned_version(), [this] { return engine_.snapshot(Loop::now()); });
+  }
+  spdlog::info("stopped");
+}
+
+void Service::on_tick() {
+  learning_->maybe_save(Loop::now(), Loop::wall_now(), engine_.learned_version(),
+                        [this] { return engine_.snapshot(Loop::now()); });
+  tick_.arm(kTick);
+}
+
+void Service::on_signal(short) {
+  signalfd_siginfo info{};
+  while (::read(signal_fd_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      const auto reopened = access_log_->reopen();
+      if (!reopened) spdlog::error("{}", reopened.error().text());
+    } else if (server_->draining()) {
+      spdlog::warn("second signal: what is under way is broken off");
+      stop();
+    } else {
+      drain(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    }
+  }
+}
+
+void Service::drain(const char* why) {
+  if (server_->draining()) return;
+  spdlog::info("{}: no new requests; what is under way has {} s to finish", why,
+               policy::seconds(settings_.config.proxy.timeouts.drain));
+  drain_over_.arm(settings_.config.proxy.timeouts.drain);
+  server_->drain([this] { loop_.post([this] { stop(); }); });
+}
+
+void Service::stop() { loop_.stop(); }
+
+}  // namespace backoffd::admin
