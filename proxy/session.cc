@@ -47,7 +47,11 @@ void Session::progress() {
 void Session::serve() {
   if (serving_) return;
   serving_ = true;
-  while (!exchange_ && !lingering_ && !ending_ && !closed_ && read_head()) start_exchange();
+  // Answers that nobody reads must not pile up: the next request waits until there is room.
+  const std::size_t limit = worker_.config.limits.body_buffer;
+  while (!exchange_ && !lingering_ && !ending_ && !closed_ && client_.out_room(limit) > 0 && read_head()) {
+    start_exchange();
+  }
   serving_ = false;
 }
 
@@ -70,14 +74,14 @@ bool Session::read_head() {
     if (parser_.started()) {
       refuse(400, "incomplete_head", "The request head is not complete.");
     } else {
-      close(false);
+      close_when_flushed();
     }
   } else if (client_.timed_out()) {
     if (parser_.started()) {
       const Refusal& late = refusals::kClientHeadTimeout;
       refuse(late.status, late.name, late.sentence);
     } else {
-      close(false);
+      close_when_flushed();
     }
   } else if (!began && parser_.started()) {
     client_.set_deadline(worker_.config.timeouts.client_head);
@@ -141,6 +145,7 @@ void Session::refuse(int status, std::string_view name, std::string_view sentenc
   response.status = status;
   response.text = text;
   response.keep_alive = false;
+  response.head_only = parser_.begins_with_head();
   response.added = &added;
   response.added_count = 1;
   write_own_response(response, client_.out());
@@ -167,10 +172,7 @@ void Session::exchange_done(After after) {
       serve();
       return;
     case After::end:
-      ending_ = true;
-      client_.tell_when_flushed();
-      client_.set_deadline(worker_.config.timeouts.stall);
-      client_.touch();
+      close_when_flushed();
       return;
     case After::close:
       linger();
@@ -199,6 +201,18 @@ void Session::linger() {
   }
 }
 
+// The last answer may still wait to be written.
+void Session::close_when_flushed() {
+  if (client_.flushed()) {
+    close(false);
+    return;
+  }
+  ending_ = true;
+  client_.tell_when_flushed();
+  client_.set_deadline(worker_.config.timeouts.stall);
+  client_.touch();
+}
+
 void Session::close(bool abort) {
   closed_ = true;
   if (abort) {
@@ -209,7 +223,7 @@ void Session::close(bool abort) {
 }
 
 void Session::drain() {
-  if (!exchange_ && !lingering_ && !ending_ && !closed_ && !parser_.started()) close(false);
+  if (!exchange_ && !lingering_ && !ending_ && !closed_ && !parser_.started()) close_when_flushed();
 }
 
 }  // namespace backoffd::proxy

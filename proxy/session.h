@@ -38,6 +38,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   void refuse(const HeadError& error);
   void refuse(int status, std::string_view name, std::string_view sentence);
   void linger();
+  void close_when_flushed();
   void close(bool abort);
 
   Worker& worker_;

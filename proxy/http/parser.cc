@@ -339,4 +339,6 @@ Head HeadParser::take() {
 
 const HeadError& HeadParser::error() const { return impl_->error; }
 
+bool HeadParser::begins_with_head() const { return impl_ && impl_->head.bytes_.starts_with("HEAD "); }
+
 }  // namespace backoffd::proxy

@@ -47,6 +47,8 @@ class HeadParser {
   Head& head();                    // REQUIRES: the last feed() said done
   Head take();                     // REQUIRES: the last feed() said done. The next feed() begins a new head.
   const HeadError& error() const;  // REQUIRES: the last feed() said error
+  // Is it a HEAD request, as far as it has come? Also of one that is refused: its answer has no body either.
+  bool begins_with_head() const;
 
  private:
   struct Impl;

@@ -1,5 +1,6 @@
 #include "proxy/net/stream.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -201,10 +202,10 @@ void Stream::update_events() {
   }
 }
 
+// Not recv(): behind the peer's FIN it says 0 for ever.
 bool Stream::peer_reset() const {
-  char byte;
-  const ssize_t n = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && errno != EAGAIN && errno != EINTR;
+  pollfd state{fd_.get(), 0, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void Stream::on_deadline() {

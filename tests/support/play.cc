@@ -66,7 +66,8 @@ Play::Script serves(std::string response) {
 Play::Script hears(std::string mark) {
   return [mark = std::move(mark)](Upstream& origin, Peer& peer) {
     origin.saw(peer.read_until(mark));
-    origin.saw(peer.read_all());
+    const std::string rest = peer.read_all();
+    origin.saw(peer.ended() ? rest : rest + " (and is still open)");
   };
 }
 
