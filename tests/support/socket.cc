@@ -184,6 +184,15 @@ Peer connect_to(std::uint16_t port, const char* address) {
   return Peer(std::move(fd));
 }
 
+UnconnectedSocket::UnconnectedSocket() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+
+Peer UnconnectedSocket::connect_to(std::uint16_t port) && {
+  socklen_t size = 0;
+  const sockaddr_storage to = address_of("127.0.0.1", port, size);
+  if (connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to), size) != 0) fd_.reset();
+  return Peer(std::move(fd_));
+}
+
 proxy::Fd listen_on_free_port(std::uint16_t& port, const char* address) {
   socklen_t size = 0;
   sockaddr_storage at = address_of(address, 0, size);

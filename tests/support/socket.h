@@ -52,6 +52,16 @@ class Peer {
 // Connects, or returns a Peer whose every read is empty.
 Peer connect_to(std::uint16_t port, const char* address = "127.0.0.1");
 
+// For when no descriptor will be had any more at the time of connecting.
+class UnconnectedSocket {
+ public:
+  UnconnectedSocket();
+  Peer connect_to(std::uint16_t port) &&;
+
+ private:
+  proxy::Fd fd_;
+};
+
 // A listening socket on a free port of 127.0.0.1 (or the address given).
 proxy::Fd listen_on_free_port(std::uint16_t& port, const char* address = "127.0.0.1");
 
