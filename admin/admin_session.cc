@@ -162,10 +162,11 @@ void AdminSession::linger() {
     evbuffer_drain(stream_.in(), stream_.in_size());
     stream_.touch();
   }
-  if (stream_.write_ended() && stream_.deadline_after() > kLinger) stream_.set_deadline(kLinger);
   if (stream_.failed() || stream_.write_failed() || stream_.timed_out() ||
       (stream_.read_ended() && stream_.write_ended())) {
     close();
+  } else if (stream_.write_ended() && stream_.deadline_after() > kLinger) {
+    stream_.set_deadline(kLinger);
   }
 }
 
