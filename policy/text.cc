@@ -166,7 +166,13 @@ void put(char*& out, unsigned value, int digits) {
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    // Letters differ from their other case in one bit; only then does it matter whether it is a letter.
+    const int differ = a[i] ^ b[i];
+    if (differ != 0 && (differ != 0x20 || to_lower(a[i]) != to_lower(b[i]))) return false;
+  }
+  return true;
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {

@@ -140,8 +140,8 @@ void Exchange::admitted(const policy::Admission& admission) {
   }
   worker_.counters.verdicts[static_cast<std::size_t>(admission.reason)].add();
   // A retry that gets no turn: what the attempt before it came to is the answer.
-  const bool failed_before = !last_failure_.name.empty();
-  settle_for_less(admission.reason, failed_before ? last_failure_ : refusal_of(admission.reason),
+  const bool failed_before = last_failure_ != nullptr;
+  settle_for_less(admission.reason, failed_before ? *last_failure_ : refusal_of(admission.reason),
                   admission.retry_after);
 }
 
@@ -281,9 +281,9 @@ void Exchange::attempt_failed() {
   }
   verdict_detail_ = attempt_->detail();
   const DialError dial_error = attempt_->dial_error();
-  last_failure_ = dial_error == DialError::resolve_failed    ? refusals::kDnsError
-                  : dial_error == DialError::resolve_timeout ? refusals::kDnsTimeout
-                                                             : refusal_of(kind);
+  last_failure_ = dial_error == DialError::resolve_failed    ? &refusals::kDnsError
+                  : dial_error == DialError::resolve_timeout ? &refusals::kDnsTimeout
+                                                             : &refusal_of(kind);
   Outcome outcome;
   outcome.kind = kind;
   no_answer(outcome);
@@ -298,7 +298,7 @@ void Exchange::no_answer(const Outcome& outcome) {
     return;
   }
   if (conclusion.verdict.reason == Reason::failover && fail_over()) return;
-  settle_for_less(conclusion.verdict.reason, last_failure_, conclusion.retry_after);
+  settle_for_less(conclusion.verdict.reason, *last_failure_, conclusion.retry_after);
 }
 
 void Exchange::answered() {
@@ -310,7 +310,7 @@ void Exchange::answered() {
   const FramingResult framed = frame_response(head, request_.method());
   if (!framed.ok) {
     verdict_detail_ = framed.error.name;
-    last_failure_ = refusal_of(OutcomeKind::bad_response);
+    last_failure_ = &refusal_of(OutcomeKind::bad_response);
     no_answer({OutcomeKind::bad_response, 0, {}});
     return;
   }
@@ -340,7 +340,7 @@ void Exchange::answered() {
   }
   if (plan_.retry_policy == policy::RetryPolicy::contextual && plan_.operation == policy::Operation::download) {
     const std::vector<policy::FieldView> fields = all_fields(head);
-    resume_.emplace(request_.method(), facts_of(head, fields), body_end(framing_));
+    resume_ = std::make_unique<policy::ResumePoint>(request_.method(), facts_of(head, fields), body_end(framing_));
   }
   commit(head, framing_, conclusion.verdict.reason, conclusion.retry_after);
   relay_ = std::make_unique<Relay>(worker_, framing_, client_framing_);

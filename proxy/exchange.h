@@ -6,11 +6,12 @@
 //                 |            v  |           v (broken body that can be continued)
 //                 +------- backing_off <------+
 //
-// A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a Relay. Before the commit point (`committed_`, set
-// in commit() alone) any answer is possible; after it only more bytes of this one. Owned by the Session; worker's
+// A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a Relay. Before the commit point (passed in
+// pass_commit_point() alone) any answer is possible; after it only more bytes of this one. Owned by the Session; worker's
 // thread.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,6 +91,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   void settle_for_less(policy::Reason reason, const Refusal& refusal, std::optional<policy::Duration> retry_after);
 
   // --- the answer ---
+  void pass_commit_point(int status, std::string_view verdict);
   void commit(const Head& head, Framing framing, policy::Reason reason, std::optional<policy::Duration> retry_after);
   void commit_kept(policy::Reason reason, std::optional<policy::Duration> retry_after);
   void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
@@ -129,13 +131,13 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   policy::Progress progress_;
   int attempts_before_ = 0;  // at hosts the exchange failed over from
   std::unique_ptr<Attempt> attempt_;
-  Framing framing_;                   // of the attempt's response
-  Refusal last_failure_;              // of the last attempt that ended without an answer; unnamed: none did
-  std::unique_ptr<KeptAnswer> kept_;  // the last answer, while something better is tried
-  bool absorbing_ = false;            // attempt_ still delivers into kept_
+  Framing framing_;                        // of the attempt's response
+  const Refusal* last_failure_ = nullptr;  // of the last attempt that ended without an answer
+  std::unique_ptr<KeptAnswer> kept_;       // the last answer, while something better is tried
+  bool absorbing_ = false;                 // attempt_ still delivers into kept_
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Tunnel> tunnel_;
-  std::optional<policy::ResumePoint> resume_;
+  std::unique_ptr<policy::ResumePoint> resume_;
   std::uint64_t broke_at_ = 0;  // bytes delivered when the body last broke
   bool continuing_ = false;     // the attempt under way continues a broken body
   Framing client_framing_;
@@ -145,9 +147,18 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   bool sent_continue_ = false;
 
   // for the log
-  AccessRecord record_;
+  struct {
+    policy::WallTime start{};
+    int status = 0;
+    std::string_view verdict;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t resumed_at = 0;
+    policy::Duration queued{};
+    policy::Duration backoff{};
+    policy::Duration head{};
+  } record_;
   policy::MonoTime waiting_since_{};
-  std::string id_;
+  std::array<char, 16> id_{};
   std::string verdict_detail_;
 };
 

@@ -2,8 +2,6 @@
 // and the end.
 #include <sys/socket.h>
 
-#include <charconv>
-
 #include "proxy/exchange.h"
 #include "proxy/pacer.h"
 #include "proxy/response_facts.h"
@@ -25,19 +23,14 @@ Framing client_framing_of(Framing upstream, int client_minor_version) {
   return upstream;
 }
 
-// A few fields we add to a response, with the text of their values.
+// A few fields we add to a response. The values are views: their text lives until the head is written.
 class AddedFields {
  public:
-  void add(std::string_view name, std::string value) {
-    values_[count_] = std::move(value);
-    fields_[count_] = {name, values_[count_]};
-    ++count_;
-  }
+  void add(std::string_view name, std::string_view value) { fields_[count_++] = {name, value}; }
   const AddedField* data() const { return fields_.data(); }
   std::size_t size() const { return count_; }
 
  private:
-  std::array<std::string, 6> values_;
   std::array<AddedField, 6> fields_;
   std::size_t count_ = 0;
 };
@@ -49,36 +42,45 @@ std::string whole_seconds_up(policy::Duration d) {
 }  // namespace
 
 std::string_view Exchange::request_id() {
-  if (id_.empty()) {
+  if (id_.front() == 0) {
     // The number is unique here; mixing makes it look like what it is, an opaque name.
     std::uint64_t x = number_ * 0x9e3779b97f4a7c15;
     x ^= x >> 32;
-    char text[17] = "0000000000000000";
-    char digits[16];
-    const auto end = std::to_chars(digits, digits + sizeof digits, x, 16).ptr;
-    std::copy(digits, end, text + 16 - (end - digits));
-    id_.assign(text, 16);
+    static constexpr char kHex[] = "0123456789abcdef";
+    for (char& digit : id_) {
+      digit = kHex[x >> 60];
+      x <<= 4;
+    }
   }
-  return id_;
+  return {id_.data(), id_.size()};
 }
 
-// The only place that sets `committed`.
-void Exchange::commit(const Head& head, Framing framing, Reason reason, std::optional<policy::Duration> retry_after) {
+// The commit point: the first byte of a final response head goes to the client. The only place that sets `committed`.
+void Exchange::pass_commit_point(int status, std::string_view verdict) {
   progress_.committed = true;
-  record_.status = head.status();
-  record_.verdict = name(reason);
+  record_.status = status;
+  record_.verdict = verdict;
   record_.head = Loop::now() - started_;
+}
+
+void Exchange::commit(const Head& head, Framing framing, Reason reason, std::optional<policy::Duration> retry_after) {
+  pass_commit_point(head.status(), name(reason));
   client_framing_ = client_framing_of(framing, request_.minor_version());
   // A request that is still coming in when it is answered ends the connection: nobody knows how much more there is.
   keep_alive_ =
       keep_alive_ && upload_.complete() && client_framing_.kind != Framing::Kind::until_close && !worker_.draining();
+  const std::string attempts = std::to_string(attempts_before_ + progress_.attempts);
+  std::string wait;
   AddedFields added;
   if (worker_.config.response_headers) {
-    added.add("Backoffd-Attempts", std::to_string(attempts_before_ + progress_.attempts));
-    if (reason != Reason::none) added.add("Backoffd-Verdict", std::string(name(reason)));
-    added.add("Backoffd-Request-Id", std::string(request_id()));
+    added.add("Backoffd-Attempts", attempts);
+    if (reason != Reason::none) added.add("Backoffd-Verdict", name(reason));
+    added.add("Backoffd-Request-Id", request_id());
   }
-  if (retry_after && head.count(FieldId::retry_after) == 0) added.add("Retry-After", whole_seconds_up(*retry_after));
+  if (retry_after && head.count(FieldId::retry_after) == 0) {
+    wait = whole_seconds_up(*retry_after);
+    added.add("Retry-After", wait);
+  }
   ClientResponse response{head, client_framing_, worker_.config.via, request_.minor_version(), keep_alive_, {}};
   response.added = added.data();
   response.added_count = added.size();
@@ -96,22 +98,25 @@ void Exchange::commit_kept(Reason reason, std::optional<policy::Duration> retry_
 void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
                       Reason reason) {
   worker_.counters.refuse(refusal.name);
-  progress_.committed = true;
-  record_.status = refusal.status;
   // Why nothing better was tried says more than what the last attempt came to; that is in Proxy-Status and the text.
-  record_.verdict = reason == Reason::none ? refusal.name : name(reason);
-  record_.head = Loop::now() - started_;
+  pass_commit_point(refusal.status, reason == Reason::none ? refusal.name : name(reason));
   if (verdict_detail_.empty()) verdict_detail_ = detail;
   // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
   keep_alive_ = keep_alive_ && upload_.complete() && request_.method() != "CONNECT" && !worker_.draining();
+  const std::string proxy_status = proxy_status_member(worker_.config.via, refusal.proxy_status, refusal.name);
+  const std::string attempts = std::to_string(attempts_before_ + progress_.attempts);
+  std::string wait;
   AddedFields added;
-  added.add("Proxy-Status", proxy_status_member(worker_.config.via, refusal.proxy_status, refusal.name));
+  added.add("Proxy-Status", proxy_status);
   if (worker_.config.response_headers) {
-    added.add("Backoffd-Attempts", std::to_string(attempts_before_ + progress_.attempts));
-    added.add("Backoffd-Verdict", std::string(record_.verdict));
+    added.add("Backoffd-Attempts", attempts);
+    added.add("Backoffd-Verdict", record_.verdict);
+    added.add("Backoffd-Request-Id", request_id());
   }
-  added.add("Backoffd-Request-Id", std::string(request_id()));
-  if (retry_after) added.add("Retry-After", whole_seconds_up(*retry_after));
+  if (retry_after) {
+    wait = whole_seconds_up(*retry_after);
+    added.add("Retry-After", wait);
+  }
   std::string text = std::string(refusal.name) + ": " + std::string(refusal.sentence);
   text += " (request " + std::string(request_id()) + ")\n";
   OwnResponse response;
@@ -139,10 +144,7 @@ void Exchange::open_tunnel() {
   Outcome outcome;
   outcome.status = 200;
   conclude(outcome);
-  progress_.committed = true;
-  record_.status = 200;
-  record_.verdict = name(Reason::none);
-  record_.head = Loop::now() - started_;
+  pass_commit_point(200, name(Reason::none));
   static constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
   evbuffer_add(client_.out(), kEstablished.data(), kEstablished.size());
   start_tunnel();
@@ -185,7 +187,6 @@ void Exchange::relay() {
     case Relay::State::more:
       return;
     case Relay::State::done:
-      record_.bytes_out = relay_->delivered();
       attempt_->stream()->clear_deadline();
       end_attempt(relay_->upstream_complete() && upstream_reusable());
       finish(after_whole_answer());
@@ -253,7 +254,6 @@ void Exchange::resumed() {
 // tells it; a body that ends with the connection needs a reset.
 void Exchange::break_off() {
   worker_.counters.broken_bodies.add();
-  if (relay_) record_.bytes_out = relay_->delivered();
   finish(client_framing_.kind == Framing::Kind::until_close ? Owner::After::abort : Owner::After::close);
 }
 
@@ -309,7 +309,6 @@ void Exchange::client_gone() {
   verdict_detail_ = "the client left";
   record_.verdict = name(Reason::client_gone);
   worker_.counters.verdicts[static_cast<std::size_t>(Reason::client_gone)].add();
-  if (relay_) record_.bytes_out = relay_->delivered();
   finish(Owner::After::abort);
 }
 
@@ -321,42 +320,46 @@ void Exchange::finish(Owner::After after) {
   watch_.disarm();
   end_attempt(false);
   client_.clear_deadline();
-  if (tunnel_) {
-    record_.bytes_in = tunnel_->bytes_up();
-    record_.bytes_out = tunnel_->bytes_down();
-  } else {
-    record_.bytes_in = upload_.received();
-  }
   write_log();
   owner_.exchange_done(after);
 }
 
 void Exchange::write_log() {
-  record_.total = Loop::now() - started_;
+  AccessRecord line;
+  line.total = Loop::now() - started_;
+  line.bytes_in = tunnel_ ? tunnel_->bytes_up() : upload_.received();
+  line.bytes_out = tunnel_ ? tunnel_->bytes_down() : relay_ ? relay_->delivered() : record_.bytes_out;
   Counters& counters = worker_.counters;
   counters.responses[static_cast<std::size_t>(record_.status / 100 % 6)].add();
-  counters.client_bytes_in.add(record_.bytes_in);
-  counters.client_bytes_out.add(record_.bytes_out);
-  counters.exchange_seconds.observe(policy::seconds(record_.total));
+  counters.client_bytes_in.add(line.bytes_in);
+  counters.client_bytes_out.add(line.bytes_out);
+  counters.exchange_seconds.observe(policy::seconds(line.total));
   counters.head_seconds.observe(policy::seconds(record_.head));
   counters.queue_seconds.observe(policy::seconds(record_.queued));
   if (!worker_.access_log.on()) return;
-  record_.request_id = request_id();
-  record_.client = client_name_;
-  record_.method = request_.method();
-  record_.scheme = is_connect() ? "connect" : "http";
-  record_.host = target_.host;
-  record_.port = target_.port;
-  record_.path = is_connect() ? std::string_view() : target_.path();
-  if (target_.host.empty()) record_.path = {};
-  record_.key = plan_.key();
-  record_.operation = name(plan_.operation);
-  record_.retry_policy = plan_.retry_policy;
-  record_.contextual_retry = plan_.contextual_retry;
-  record_.provider_learning = plan_.provider_learning;
-  record_.attempts = attempts_before_ + progress_.attempts;
-  record_.detail = verdict_detail_;
-  worker_.access_log.write(record_);
+  line.start = record_.start;
+  line.request_id = request_id();
+  line.client = client_name_;
+  line.method = request_.method();
+  line.scheme = is_connect() ? "connect" : "http";
+  line.host = target_.host;
+  line.port = target_.port;
+  // A target that was refused has no path to speak of.
+  line.path = is_connect() || target_.host.empty() ? std::string_view() : target_.path();
+  line.key = plan_.key();
+  line.operation = name(plan_.operation);
+  line.retry_policy = plan_.retry_policy;
+  line.contextual_retry = plan_.contextual_retry;
+  line.provider_learning = plan_.provider_learning;
+  line.status = record_.status;
+  line.attempts = attempts_before_ + progress_.attempts;
+  line.verdict = record_.verdict;
+  line.detail = verdict_detail_;
+  line.resumed_at = record_.resumed_at;
+  line.queued = record_.queued;
+  line.backoff = record_.backoff;
+  line.head = record_.head;
+  worker_.access_log.write(line);
   worker_.flush_log_later();
 }
 

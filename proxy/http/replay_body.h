@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "proxy/http/body.h"
 #include "proxy/net/handles.h"
@@ -19,20 +20,25 @@ class ReplayBody {
   // Moves what the client sent on, at most `room` bytes of payload.
   BodyReader::State move(evbuffer* in, evbuffer* out, std::size_t room);
 
-  const Framing& framing() const { return reader_.framing(); }
-  bool replayable() const { return replayable_; }
-  bool complete() const { return reader_.state() == BodyReader::State::done; }
-  std::uint64_t received() const { return reader_.received(); }
-  std::string_view error() const { return reader_.error(); }
+  const Framing& framing() const { return framing_; }
+  bool replayable() const { return !body_ || body_->replayable; }
+  bool complete() const { return !body_ || body_->reader.state() == BodyReader::State::done; }
+  std::uint64_t received() const { return body_ ? body_->reader.received() : 0; }
+  std::string_view error() const { return body_ ? body_->reader.error() : std::string_view(); }
 
  private:
-  BodyReader reader_;
-  BodyWriter writer_;
-  BufferPtr payload_;
-  BufferPtr kept_;
-  std::uint64_t replay_limit_;
-  bool replayable_ = true;
-  bool finished_ = false;  // the end has been written to the current attempt
+  struct Body {
+    BodyReader reader;
+    BodyWriter writer;
+    BufferPtr payload = new_buffer();  // between reader and writer
+    BufferPtr kept = new_buffer();
+    std::uint64_t replay_limit = 0;
+    bool replayable = true;
+    bool finished = false;  // the end has been written to the current attempt
+  };
+
+  Framing framing_;
+  std::unique_ptr<Body> body_;  // none: a request without a body, as most are
 };
 
 }  // namespace backoffd::proxy

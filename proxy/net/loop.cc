@@ -95,9 +95,9 @@ void Loop::withdraw(EndOfTurn& work) {
 void Loop::sweep() {
   // A destructor may bury in its turn: go on until nothing is left.
   while (!graves_.empty()) {
-    std::vector<Grave> graves;
-    graves.swap(graves_);
-    for (const Grave& grave : graves) grave.destroy(grave.object);
+    burning_.swap(graves_);
+    for (const Grave& grave : burning_) grave.destroy(grave.object);
+    burning_.clear();
   }
 }
 

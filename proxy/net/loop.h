@@ -75,6 +75,7 @@ class Loop {
   Fd wake_;
   EventPtr woken_;
   std::vector<Grave> graves_;
+  std::vector<Grave> burning_;  // inside sweep() only; kept for its capacity
   std::vector<EndOfTurn*> end_of_turn_;
 
   std::mutex mutex_;
