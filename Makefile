@@ -39,7 +39,7 @@ all: $(OUT)/backoffd ## the program, build/backoffd
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 
-BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev rapidjson-dev libcli11-dev libspdlog-dev \
+BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev libc-ares-dev rapidjson-dev libcli11-dev libspdlog-dev \
 	prometheus-cpp-dev libpsl-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
 	wget aria2 git nginx-light nodejs ca-certificates
@@ -79,7 +79,7 @@ objects = $(patsubst %.cc,$(OBJ)/%.o,$(1))
 POLICY_LIB := $(OBJ)/libpolicy.a
 PROXY_LIB := $(OBJ)/libproxy.a
 ADMIN_LIB := $(OBJ)/libadmin.a
-PROXY_LIBS := $(LLHTTP_LIBS) -levent_core -levent_extra -lspdlog -lfmt
+PROXY_LIBS := $(LLHTTP_LIBS) -levent_core -lcares -lspdlog -lfmt
 ADMIN_LIBS := -lprometheus-cpp-core -lpsl
 GTEST_LIBS := -lgmock -lgtest -lgtest_main
 

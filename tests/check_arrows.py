@@ -20,6 +20,7 @@ MAY_SEE = {
 # header prefix -> the only files (by prefix) that may include it
 ONLY_IN = {
     "event2/": ("proxy/",),
+    "ares.h": ("proxy/net/",),
     "llhttp.h": ("proxy/http/",),
     "rapidjson/": ("admin/json",),
     "openssl/": ("proxy/tls/", "proxy/net/handles.h", "admin/auth"),

@@ -1,6 +1,9 @@
 #include "proxy/net/resolver.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "policy/text.h"
@@ -10,18 +13,13 @@ namespace backoffd::proxy {
 namespace {
 
 constexpr Duration kLongestCache = std::chrono::hours(1);
-// Long enough to spare the nameservers the retries of one moment, short enough to see a name that comes up (RFC 2308
-// lets it be hours).
-constexpr Duration kNegativeCache = std::chrono::seconds(1);
+// For what has no TTL, errors and the hosts file: long enough to spare everybody the retries of one moment, short
+// enough to see a name that comes up (RFC 2308 lets it be hours).
+constexpr Duration kMoment = std::chrono::seconds(1);
 constexpr std::uint16_t kDnsPort = 53;
+constexpr const char* kNoSuchName = "no such name, or no address";
 
-Resolution nothing(ResolveError error, std::string detail) {
-  Resolution resolution;
-  resolution.v6_done = resolution.v4_done = true;
-  resolution.error = error;
-  resolution.detail = std::move(detail);
-  return resolution;
-}
+Resolution nothing(std::string detail) { return {{}, {}, true, true, ResolveError::not_found, std::move(detail)}; }
 
 Resolution of_addresses(const std::vector<Address>& addresses) {
   Resolution resolution;
@@ -30,37 +28,54 @@ Resolution of_addresses(const std::vector<Address>& addresses) {
   return resolution;
 }
 
+// Letters, digits, hyphens and underscores in labels of 1..63 octets, 253 at most (RFC 1035 2.3.4); no dot at the end.
+bool is_dns_name(std::string_view name) {
+  std::size_t label = 0;
+  for (const char c : name) {
+    if (c == '.') {
+      if (label == 0) return false;
+      label = 0;
+    } else if (!((c >= 'a' && c <= 'z') || policy::is_digit(c) || c == '-' || c == '_') || ++label > 63) {
+      return false;
+    }
+  }
+  return label != 0 && name.size() <= 253;
+}
+
 bool is_or_is_below(std::string_view name, std::string_view domain) {
   return name.ends_with(domain) && (name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.');
 }
 
-ResolveError error_of(DnsQuery::Status status) {
-  switch (status) {
-    case DnsQuery::Status::pending:
-    case DnsQuery::Status::found:
-      return ResolveError::none;
-    case DnsQuery::Status::not_found:
-      return ResolveError::not_found;
-    case DnsQuery::Status::failed:
-      return ResolveError::failed;
-    case DnsQuery::Status::timeout:
-      return ResolveError::timeout;
-  }
-  return ResolveError::none;
+std::string_view without_root_dot(std::string_view name) {
+  return name.substr(0, name.size() - (name.ends_with('.') ? 1 : 0));
 }
 
-std::string detail_of(ResolveError error, unsigned rcode) {
+// What needs no look-up. `name` is in lower case.
+std::optional<Resolution> known_beforehand(std::string_view name) {
+  if (const HostNumber number = read_host_number(name); number.is_number) {
+    return number.address ? of_addresses({*number.address}) : nothing("not an IP address");
+  }
+  const std::string_view bare = without_root_dot(name);
+  if (!is_dns_name(bare)) return nothing("not a host name");
+  // Always this host, whatever a file or a nameserver says (RFC 6761 6.3), and by both families.
+  if (is_or_is_below(bare, "localhost")) return of_addresses({*Address::parse("::1"), *Address::parse("127.0.0.1")});
+  // Never exist (RFC 6761 6.4, RFC 7686 2): nothing is given away by asking.
+  if (is_or_is_below(bare, "invalid") || is_or_is_below(bare, "onion")) return nothing(kNoSuchName);
+  return std::nullopt;
+}
+
+const char* detail_of(ResolveError error) {
   switch (error) {
     case ResolveError::none:
-      return {};
+      return "";
     case ResolveError::not_found:
-      return "no such name, or no address";
+      return kNoSuchName;
     case ResolveError::failed:
-      return "the nameservers answered with an error (rcode " + std::to_string(rcode) + ")";
+      return "the nameservers answered with an error, or could not be reached";
     case ResolveError::timeout:
       return "no nameserver answered";
   }
-  return {};
+  return "";
 }
 
 }  // namespace
@@ -83,18 +98,26 @@ policy::Result<Resolver::Options> Resolver::Options::from(const Config& config) 
   return options;
 }
 
-// Asked for: query_ is there and somebody waits, or remembered: until expires_. Once the answer is complete, it is
-// given to the look-ups that wait, each keeps its own copy, and the entry is the cache's alone.
-class Resolver::Entry final : private DnsQuery::Owner {
+// Asked for while it is not done, remembered afterwards until expires_. Once the answer is complete, it is given to the
+// look-ups that wait, each keeps its own copy, and the entry is the cache's alone.
+class Resolver::Entry {
  public:
-  Entry(Resolver& resolver, std::string name, std::vector<std::string> candidates)
-      : resolver_(resolver), name_(std::move(name)), candidates_(std::move(candidates)) {
+  Entry(Resolver& resolver, std::string name) : resolver_(resolver), name_(std::move(name)) {
+    // The file's word on a name is its word on both families: what it keeps from one must not come in by the other.
+    known_ = of_addresses(resolver_.dns_.in_hosts_file(std::string(without_root_dot(name_))));
+    if (!known_.empty()) {
+      keep_ = kMoment;
+      finish();
+      return;
+    }
+    candidates_ = resolver_.dns_.candidates(name_);
     ask_next();
+    if (done()) finish();
   }
 
   const std::string& name() const { return name_; }
   const Resolution& known() const { return known_; }
-  bool asking() const { return query_ != nullptr; }
+  bool done() const { return known_.done(); }
   bool fresh(MonoTime now) const { return now < expires_; }
 
   void add(Lookup& lookup) {
@@ -108,54 +131,42 @@ class Resolver::Entry final : private DnsQuery::Owner {
   }
 
  private:
+  // Both families of one candidate, so that they are of one name.
   void ask_next() {
-    query_ = std::make_unique<DnsQuery>(resolver_.loop_, resolver_.servers_, candidates_[asked_++],
-                                        static_cast<DnsQuery::Owner&>(*this));
+    DnsClient& dns = resolver_.dns_;
+    asking_ = true;
+    do {
+      const std::string& candidate = candidates_[asked_++];
+      known_.v6_done = known_.v4_done = false;
+      v6_ = dns.ask(candidate, AF_INET6, [this](DnsAnswer answer) { take(known_.v6, known_.v6_done, answer); });
+      v4_ = dns.ask(candidate, AF_INET, [this](DnsAnswer answer) { take(known_.v4, known_.v4_done, answer); });
+    } while (is_in_vain());
+    asking_ = false;
   }
 
-  void dns_progress() override {
-    const DnsQuery::Answer& v6 = query_->v6();
-    const DnsQuery::Answer& v4 = query_->v4();
-    if (v6.status != DnsQuery::Status::found && v4.status != DnsQuery::Status::found) {
-      if (!query_->done()) return;
-      if (nothing_found(std::max(v6.status, v4.status), std::max(v6.rcode, v4.rcode))) return;
-    } else {
-      known_.v6 = v6.addresses;
-      known_.v4 = v4.addresses;
-      known_.v6_done = v6.done();
-      known_.v4_done = v4.done();
-    }
-    tell();
+  // There is another candidate to ask for. Who did not answer for this one is not asked again for the next.
+  bool is_in_vain() const {
+    return done() && known_.empty() && error_ != ResolveError::timeout && asked_ < candidates_.size();
   }
 
-  // One of the candidates is of no use: true when there is another to ask for.
-  bool nothing_found(DnsQuery::Status status, unsigned rcode) {
-    const ResolveError error = error_of(status);
-    if (error > known_.error) {
-      known_.error = error;
-      known_.detail = detail_of(error, rcode);
-    }
-    // Who did not answer for this one is not asked again for the next.
-    if (error != ResolveError::timeout && asked_ < candidates_.size()) {
-      bury_query();
-      ask_next();
-      return true;
-    }
-    known_.v6_done = known_.v4_done = true;
-    return false;
+  void take(std::vector<Address>& half, bool& half_done, DnsAnswer& answer) {
+    half = std::move(answer.addresses);
+    half_done = true;
+    error_ = std::max(error_, answer.error);
+    if (!half.empty()) keep_ = std::min(keep_, answer.ttl);
+    if (asking_) return;
+    if (is_in_vain()) ask_next();
+    if (done() || !known_.empty()) tell();
   }
 
   void tell() {
-    std::unique_ptr<Entry> self;  // not to be remembered: dies at the end of this
-    if (known_.done()) {
-      if (!remember()) self = resolver_.forget(*this);
-    }
+    if (done()) finish();
     telling_ = true;
     // By index: a look-up may come or go while others are told.
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       if (waiting_[i] == nullptr) continue;
       Lookup& lookup = *waiting_[i];
-      if (known_.done()) {
+      if (done()) {
         lookup.result_ = known_;
         lookup.asked_ = nullptr;
         waiting_[i] = nullptr;
@@ -163,61 +174,43 @@ class Resolver::Entry final : private DnsQuery::Owner {
       lookup.owner_.resolved();
     }
     telling_ = false;
-    if (self) {
-      resolver_.loop_.bury(std::move(self));
-    } else {
-      after_removal();
-    }
-  }
-
-  // The answer is complete. False when it is of no use to anybody later.
-  bool remember() {
-    Duration keep = Duration::zero();
-    if (!known_.empty()) {
-      // One half missing (an error, or silence) is not told from one that does not exist: the other half serves.
-      keep = kLongestCache;
-      for (const DnsQuery::Answer* answer : {&query_->v6(), &query_->v4()}) {
-        if (!answer->addresses.empty()) keep = std::min<Duration>(keep, std::chrono::seconds(answer->ttl));
-      }
-      known_.error = ResolveError::none;
-      known_.detail.clear();
-    } else if (known_.error != ResolveError::timeout) {
-      keep = kNegativeCache;
-    }
-    keep = std::min(keep, resolver_.options_.cache);
-    expires_ = Loop::now() + keep;
-    bury_query();
-    return keep > Duration::zero();
+    after_removal();
   }
 
   void after_removal() {
     std::erase(waiting_, nullptr);
-    if (!waiting_.empty() || !asking()) return;
-    // Nobody waits any more. What half of the answer is there served whoever went; the rest is not waited for, so that
-    // a client that comes and goes with ever new names leaves nothing behind.
-    if (!known_.empty()) {
-      known_.v6_done = known_.v4_done = true;
-      if (remember()) return;
-    }
-    bury_query();
-    resolver_.loop_.bury(resolver_.forget(*this));
+    if (!waiting_.empty() || done()) return;
+    // Nobody waits any more. What half of the answer is there served whoever went; the rest is not waited for.
+    v6_.reset();
+    v4_.reset();
+    known_.v6_done = known_.v4_done = true;
+    finish();
   }
 
-  // It may be what is calling.
-  void bury_query() {
-    if (query_) query_->stop();
-    resolver_.loop_.bury(std::move(query_));
+  void finish() {
+    if (known_.empty()) {
+      known_.error = error_;
+      known_.detail = detail_of(error_);
+      // Silence, and a look-up that was left, say nothing of the name.
+      keep_ = error_ == ResolveError::not_found || error_ == ResolveError::failed ? kMoment : Duration::zero();
+    }
+    // One half missing (an error, or silence) is not told from one that does not exist: the other half serves.
+    expires_ = Loop::now() + std::min(keep_, resolver_.options_.cache);
   }
 
   Resolver& resolver_;
   const std::string name_;
-  const std::vector<std::string> candidates_;
-  std::size_t asked_ = 0;  // candidates
-  std::unique_ptr<DnsQuery> query_;
   Resolution known_;
-  std::vector<Lookup*> waiting_;  // null: gone while others were told
-  bool telling_ = false;
+  ResolveError error_ = ResolveError::none;  // the graver of the two
+  Duration keep_ = kLongestCache;
   MonoTime expires_{};
+  std::vector<std::string> candidates_;
+  std::size_t asked_ = 0;  // of them
+  bool asking_ = false;    // an answer now is told by who asks
+  bool telling_ = false;
+  std::vector<Lookup*> waiting_;  // null: gone while others were told
+  DnsClient::Question v6_;
+  DnsClient::Question v4_;
 };
 
 Resolver::Lookup::~Lookup() {
@@ -226,8 +219,7 @@ Resolver::Lookup::~Lookup() {
 
 const Resolution& Resolver::Lookup::result() const { return asked_ != nullptr ? asked_->known() : result_; }
 
-Resolver::Resolver(Loop& loop, Options options)
-    : loop_(loop), options_(std::move(options)), hosts_file_(options_.hosts_file), resolv_conf_(options_.resolv_conf) {}
+Resolver::Resolver(Loop& loop, Options options) : loop_(loop), options_(std::move(options)), dns_(loop, options_) {}
 
 Resolver::~Resolver() = default;
 
@@ -235,64 +227,32 @@ std::unique_ptr<Resolver::Lookup> Resolver::look_up(std::string_view host, Owner
   std::unique_ptr<Lookup> lookup(new Lookup(owner));
   std::string name(host);
   std::transform(name.begin(), name.end(), name.begin(), policy::to_lower);
-  if (answer_without_asking(host, name, lookup->result_)) return lookup;
-
-  const auto known = by_name_.find(name);
-  if (known != by_name_.end()) {
-    Entry& entry = **known->second;
-    entries_.splice(entries_.begin(), entries_, known->second);
-    if (entry.asking()) {
-      entry.add(*lookup);
-      return lookup;
-    }
-    if (entry.fresh(Loop::now())) {
-      lookup->result_ = entry.known();
-      return lookup;
-    }
-    loop_.bury(forget(entry));
+  if (auto known = known_beforehand(name)) {
+    lookup->result_ = std::move(*known);
+    return lookup;
   }
-  entries_.push_front(std::make_unique<Entry>(*this, name, search_candidates(name, conf_)));
-  by_name_.emplace(std::move(name), entries_.begin());
-  entries_.front()->add(*lookup);
+  auto known = by_name_.find(name);
+  if (known != by_name_.end()) {
+    const Entry& entry = **known->second;
+    if (entry.done() && !entry.fresh(Loop::now())) {
+      forget(known->second);
+      known = by_name_.end();
+    } else {
+      entries_.splice(entries_.begin(), entries_, known->second);
+    }
+  }
+  if (known == by_name_.end()) {
+    entries_.push_front(std::make_unique<Entry>(*this, name));
+    by_name_.emplace(std::move(name), entries_.begin());
+  }
+  Entry& entry = *entries_.front();
+  if (entry.done()) {
+    lookup->result_ = entry.known();
+  } else {
+    entry.add(*lookup);
+  }
   make_room();
   return lookup;
-}
-
-bool Resolver::answer_without_asking(std::string_view host, const std::string& name, Resolution& out) {
-  if (const HostNumber number = read_host_number(host); number.is_number) {
-    out = number.address ? of_addresses({*number.address}) : nothing(ResolveError::not_found, "not an IP address");
-    return true;
-  }
-  const std::string_view bare = std::string_view(name).substr(0, name.size() - (name.ends_with('.') ? 1 : 0));
-  if (!is_dns_name(bare)) {
-    out = nothing(ResolveError::not_found, "not a host name");
-    return true;
-  }
-  // Always this host, whatever a file or a nameserver says (RFC 6761 6.3), and by both families.
-  if (is_or_is_below(bare, "localhost")) {
-    out = of_addresses({*Address::parse("::1"), *Address::parse("127.0.0.1")});
-    return true;
-  }
-  read_files();
-  if (const auto found = hosts_.find(bare); found != hosts_.end()) {
-    out = of_addresses(found->second);
-    return true;
-  }
-  // Never exist (RFC 6761 6.4, RFC 7686 2): nothing is given away by asking.
-  if (is_or_is_below(bare, "invalid") || is_or_is_below(bare, "onion")) {
-    out = nothing(ResolveError::not_found, "no such name, or no address");
-    return true;
-  }
-  return false;
-}
-
-void Resolver::read_files() {
-  const MonoTime now = Loop::now();
-  if (const auto text = hosts_file_.read_if_changed(now)) hosts_ = parse_hosts(*text);
-  if (const auto text = resolv_conf_.read_if_changed(now)) {
-    conf_ = parse_resolv_conf(*text);
-    servers_ = {options_.nameservers.empty() ? conf_.nameservers : options_.nameservers, conf_.timeout, conf_.attempts};
-  }
 }
 
 // What is being asked for is bounded by who waits for it; what is remembered is bounded here.
@@ -300,19 +260,15 @@ void Resolver::make_room() {
   auto at = entries_.end();
   while (entries_.size() > options_.cached_names && at != entries_.begin()) {
     --at;
-    Entry& entry = **at;
-    if (entry.asking()) continue;
-    ++at;
-    loop_.bury(forget(entry));
+    if ((*at)->done()) forget(at++);
   }
 }
 
-std::unique_ptr<Resolver::Entry> Resolver::forget(Entry& entry) {
-  const auto known = by_name_.find(entry.name());
-  std::unique_ptr<Entry> out = std::move(*known->second);
-  entries_.erase(known->second);
-  by_name_.erase(known);
-  return out;
+// The entry may be what is calling.
+void Resolver::forget(Entries::iterator entry) {
+  by_name_.erase((*entry)->name());
+  loop_.bury(std::move(*entry));
+  entries_.erase(entry);
 }
 
 }  // namespace backoffd::proxy

@@ -1,8 +1,5 @@
 // Host names to addresses without the loop ever waiting for the network: literals, hosts file, cache, nameservers. One
 // Resolver a worker.
-//
-// libevent's evdns is not used: it has no TCP, so an answer too long for a datagram is an error to it; a SERVFAIL for
-// one name counts against the nameserver as a whole; and all queries leave from one port.
 #pragma once
 
 #include <cstddef>
@@ -16,18 +13,10 @@
 #include "policy/result.h"
 #include "proxy/config.h"
 #include "proxy/net/address.h"
-#include "proxy/net/dns_query.h"
+#include "proxy/net/dns_client.h"
 #include "proxy/net/loop.h"
-#include "proxy/net/name_files.h"
 
 namespace backoffd::proxy {
-
-enum class ResolveError {
-  none,
-  not_found,  // no such name, or a name without addresses
-  failed,     // nameservers answered, but with errors only
-  timeout,    // no nameserver answered
-};
 
 // What is known of a name so far.
 struct Resolution {
@@ -44,12 +33,9 @@ struct Resolution {
 
 class Resolver {
  public:
-  struct Options {
-    std::vector<Endpoint> nameservers;          // empty: those of resolv.conf
+  struct Options : DnsClient::Options {
     Duration cache = std::chrono::seconds(30);  // longest reuse of an answer; shorter where its TTL is. At most 1 h
     std::size_t cached_names = 1024;
-    std::string hosts_file = "/etc/hosts";
-    std::string resolv_conf = "/etc/resolv.conf";
 
     // Errors name the entry: `dns.nameservers[0]: "10.0.0": ...`. An address alone means its port 53.
     static policy::Result<Options> from(const Config& config);
@@ -98,18 +84,12 @@ class Resolver {
  private:
   using Entries = std::list<std::unique_ptr<Entry>>;
 
-  bool answer_without_asking(std::string_view host, const std::string& name, Resolution& out);
-  void read_files();
+  void forget(Entries::iterator entry);
   void make_room();
-  std::unique_ptr<Entry> forget(Entry& entry);
 
   Loop& loop_;
   const Options options_;
-  WatchedFile hosts_file_;
-  WatchedFile resolv_conf_;
-  HostsTable hosts_;
-  ResolvConf conf_;
-  Nameservers servers_;
+  DnsClient dns_;
   Entries entries_;  // used last first
   std::unordered_map<std::string, Entries::iterator> by_name_;
 };

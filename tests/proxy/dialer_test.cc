@@ -19,6 +19,7 @@ namespace backoffd::proxy {
 namespace {
 
 using test::DnsServer;
+using test::DnsType;
 using test::run_until;
 
 // A listening socket on loopback; connections wait in its backlog.
@@ -92,8 +93,9 @@ class DialerTest : public testing::Test {
     if (!dialer_) {
       Resolver::Options options;
       options.nameservers = {server_.endpoint()};
-      options.hosts_file = "/nonexistent";
       options.resolv_conf = resolv_conf_.path();
+      options.timeout = std::chrono::seconds(1);
+      options.rounds = 1;
       resolver_.emplace(loop_, options);
       auto rules = EgressRules::make(egress_, own_);
       rules_.emplace(std::move(*rules));
@@ -111,7 +113,7 @@ class DialerTest : public testing::Test {
 
   Loop loop_;
   DnsServer server_{loop_};
-  test::TemporaryFile resolv_conf_{"options timeout:1 attempts:1\n"};
+  test::TemporaryFile resolv_conf_{"search search.example\n"};
   Egress egress_;
   std::vector<Endpoint> own_;
   std::optional<Resolver> resolver_;

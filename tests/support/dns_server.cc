@@ -7,7 +7,6 @@
 namespace backoffd::test {
 
 using proxy::Address;
-using proxy::DnsType;
 using proxy::Duration;
 using proxy::Endpoint;
 using proxy::Fd;
@@ -54,7 +53,7 @@ struct DnsServer::Delayed {
   proxy::Timer timer;
 };
 
-// One question, one answer, in pieces of one octet so that the reader must put them together.
+// Questions and answers, in pieces of one octet so that the reader must put them together.
 class DnsServer::Connection {
  public:
   Connection(DnsServer& server, Fd fd) : server_(server), fd_(std::move(fd)) {
@@ -67,27 +66,29 @@ class DnsServer::Connection {
   void on_readable(short) {
     std::uint8_t buffer[600];
     const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-    if (n <= 0) {
+    if (n > 0) in_.insert(in_.end(), buffer, buffer + n);
+    if (n <= 0 || !answer_all()) {
       event_.reset();
       fd_.reset();
-      return;
     }
-    in_.insert(in_.end(), buffer, buffer + n);
-    if (in_.size() < 2 || in_.size() < 2u + (in_[0] << 8 | in_[1])) return;
-    Duration delay{};
-    const auto messages = server_.answers_to(Bytes(in_.begin() + 2, in_.end()), true, delay);
-    if (messages.empty()) {
-      event_.reset();
-      fd_.reset();
-      return;
+  }
+
+  bool answer_all() {
+    for (;;) {
+      const std::size_t length = in_.size() < 2 ? 0 : in_[0] << 8 | in_[1];
+      if (in_.size() < 2 + length || length == 0) return true;
+      Duration delay{};
+      const auto end = in_.begin() + 2 + static_cast<long>(length);
+      const auto messages = server_.answers_to(Bytes(in_.begin() + 2, end), true, delay);
+      in_.erase(in_.begin(), end);
+      if (messages.empty()) return false;
+      for (const Bytes& message : messages) {
+        Bytes out;
+        u16(out, static_cast<unsigned>(message.size()));
+        out.insert(out.end(), message.begin(), message.end());
+        for (const std::uint8_t octet : out) ::send(fd_.get(), &octet, 1, MSG_NOSIGNAL);
+      }
     }
-    for (const Bytes& message : messages) {
-      Bytes out;
-      u16(out, static_cast<unsigned>(message.size()));
-      out.insert(out.end(), message.begin(), message.end());
-      for (const std::uint8_t octet : out) ::send(fd_.get(), &octet, 1, MSG_NOSIGNAL);
-    }
-    in_.clear();
   }
 
   DnsServer& server_;
@@ -178,7 +179,7 @@ std::vector<DnsServer::Bytes> DnsServer::answers_to(const Bytes& question, bool 
 
   const auto known = answers_.find({name, type});
   Answer answer;
-  answer.rcode = proxy::kDnsNoSuchName;
+  answer.rcode = 3;  // NXDOMAIN
   if (known != answers_.end()) answer = known->second;
   delay = answer.delay;
   if (answer.silent || (tcp && answer.no_tcp)) return {};

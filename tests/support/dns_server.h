@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "proxy/net/address.h"
-#include "proxy/net/dns_message.h"
 #include "proxy/net/loop.h"
 
 namespace backoffd::test {
+
+enum class DnsType : std::uint16_t { a = 1, aaaa = 28 };
 
 class DnsServer {
  public:
@@ -38,17 +39,17 @@ class DnsServer {
   proxy::Endpoint endpoint() const { return endpoint_; }
   proxy::Loop& loop() { return loop_; }
 
-  void set(const std::string& name, proxy::DnsType type, Answer answer) { answers_[{name, type}] = std::move(answer); }
+  void set(const std::string& name, DnsType type, Answer answer) { answers_[{name, type}] = std::move(answer); }
   void set(const std::string& name, const std::vector<std::string>& v6, const std::vector<std::string>& v4);
 
-  int asked(const std::string& name, proxy::DnsType type) const;  // over UDP or TCP
+  int asked(const std::string& name, DnsType type) const;  // over UDP or TCP
   int asked() const;
   int asked_over_tcp() const { return over_tcp_; }
 
  private:
   class Connection;
   struct Delayed;
-  using Key = std::pair<std::string, proxy::DnsType>;
+  using Key = std::pair<std::string, DnsType>;
 
   void on_datagram(short what);
   void on_connection(short what);
