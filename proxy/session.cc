@@ -38,7 +38,11 @@ void Session::progress() {
   } else if (lingering_) {
     linger();
   } else if (ending_) {
-    if (client_.flushed() || client_.timed_out()) close(false);
+    if (client_.flushed() || client_.write_failed() || client_.timed_out()) {
+      close(false);
+    } else {
+      keep_writing();
+    }
   } else {
     serve();
   }
@@ -49,10 +53,19 @@ void Session::serve() {
   serving_ = true;
   // Answers that nobody reads must not pile up: the next request waits until there is room.
   const std::size_t limit = worker_.config.limits.body_buffer;
-  while (!exchange_ && !lingering_ && !ending_ && !closed_ && client_.out_room(limit) > 0 && read_head()) {
+  bool room = true;
+  while (!exchange_ && !lingering_ && !ending_ && !closed_) {
+    room = client_.out_room(limit) > 0;
+    if (!room || !read_head()) break;
     start_exchange();
   }
   serving_ = false;
+  if (room) return;
+  if (client_.failed() || client_.write_failed()) {
+    close(true);
+  } else if (client_.timed_out()) {
+    close_when_flushed();
+  }
 }
 
 bool Session::read_head() {
@@ -167,6 +180,10 @@ void Session::exchange_done(After after) {
   worker_.loop.bury(std::move(exchange_));
   switch (after) {
     case After::keep:
+      if (worker_.draining()) {
+        linger();  // promised before the drain began
+        return;
+      }
       client_.set_in_limit(worker_.request_limits.head_bytes);
       client_.set_deadline(worker_.config.timeouts.client_idle);
       serve();
@@ -183,6 +200,13 @@ void Session::exchange_done(After after) {
   }
 }
 
+// A client that takes its answer slowly takes it all the same.
+void Session::keep_writing() {
+  if (client_.bytes_written() == written_) return;
+  written_ = client_.bytes_written();
+  client_.set_deadline(worker_.config.timeouts.stall);
+}
+
 void Session::linger() {
   if (!lingering_) {
     lingering_ = true;
@@ -194,10 +218,13 @@ void Session::linger() {
     evbuffer_drain(client_.in(), client_.in_size());
     client_.touch();
   }
-  if (client_.write_ended() && client_.deadline_after() > kLinger) client_.set_deadline(kLinger);
   if (client_.failed() || client_.write_failed() || client_.timed_out() ||
       (client_.read_ended() && client_.write_ended())) {
     close(false);
+  } else if (!client_.write_ended()) {
+    keep_writing();
+  } else if (client_.deadline_after() > kLinger) {
+    client_.set_deadline(kLinger);
   }
 }
 

@@ -37,6 +37,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   bool answer_here(const Head& head);  // OPTIONS and TRACE that end at this hop
   void refuse(const HeadError& error);
   void refuse(int status, std::string_view name, std::string_view sentence);
+  void keep_writing();
   void linger();
   void close_when_flushed();
   void close(bool abort);
@@ -50,6 +51,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   bool lingering_ = false;
   bool ending_ = false;  // closed as soon as everything is written
   bool closed_ = false;
+  std::uint64_t written_ = 0;  // bytes, when the last answer's deadline was set
 };
 
 }  // namespace backoffd::proxy

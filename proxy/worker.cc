@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <utility>
 
 #include "proxy/exchange.h"
 #include "proxy/session.h"
@@ -120,10 +121,14 @@ void Worker::end(Session& session) {
   const auto position = session.position;
   loop.bury(std::move(*position));
   sessions_.erase(position);
-  if (draining_ && sessions_.empty()) {
-    access_log.flush();
-    on_drained_();
-  }
+  tell_if_drained();
+}
+
+// Once: other workers may not be ready yet.
+void Worker::tell_if_drained() {
+  if (!draining_ || !sessions_.empty() || !on_drained_) return;
+  access_log.flush();
+  std::exchange(on_drained_, nullptr)();
 }
 
 void Worker::deliver(const policy::Grant& grant) {
@@ -140,7 +145,7 @@ void Worker::drain(std::function<void()> on_drained) {
     Session& session = **next++;  // drain() may take it out of the list
     session.drain();
   }
-  if (sessions_.empty()) on_drained_();
+  tell_if_drained();
 }
 
 void Worker::flush_log_later() { log_flush_->soon(); }

@@ -82,6 +82,7 @@ struct Worker {
   class Listener;
   class LogFlush;
   void accepted(Fd fd, const Address& peer);
+  void tell_if_drained();
   std::vector<Fd> sockets_;  // listening, until start_accepting()
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::list<std::unique_ptr<Session>> sessions_;

@@ -195,7 +195,7 @@ Peer UnconnectedSocket::connect_to(std::uint16_t port) && {
 
 proxy::Fd listen_on_free_port(std::uint16_t& port, const char* address) {
   socklen_t size = 0;
-  sockaddr_storage at = address_of(address, 0, size);
+  sockaddr_storage at = address_of(address, port, size);
   proxy::Fd fd(socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), size) != 0 || listen(fd.get(), 512) != 0) std::abort();
   getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);

@@ -62,7 +62,7 @@ class UnconnectedSocket {
   proxy::Fd fd_;
 };
 
-// A listening socket on a free port of 127.0.0.1 (or the address given).
+// A listening socket on a free port of 127.0.0.1 (or the address given), or on this port where it is not 0.
 proxy::Fd listen_on_free_port(std::uint16_t& port, const char* address = "127.0.0.1");
 
 }  // namespace backoffd::test

@@ -7,8 +7,8 @@
 
 namespace backoffd::test {
 
-Upstream::Upstream(std::vector<Script> scripts, const char* address)
-    : address_(address), listener_(listen_on_free_port(port_, address)), scripts_(std::move(scripts)) {
+Upstream::Upstream(std::vector<Script> scripts, const char* address, std::uint16_t port)
+    : address_(address), port_(port), listener_(listen_on_free_port(port_, address)), scripts_(std::move(scripts)) {
   acceptor_ = std::thread([this] { accept_loop(); });
 }
 

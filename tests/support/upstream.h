@@ -18,7 +18,8 @@ class Upstream {
  public:
   using Script = std::function<void(Peer&)>;
 
-  explicit Upstream(std::vector<Script> scripts, const char* address = "127.0.0.1");
+  // `port`: 0 for a free one.
+  explicit Upstream(std::vector<Script> scripts, const char* address = "127.0.0.1", std::uint16_t port = 0);
   // The same answer to every request, on kept connections.
   static Script answers(std::string response);
 
@@ -39,7 +40,7 @@ class Upstream {
   void accept_loop();
 
   const std::string address_;
-  std::uint16_t port_ = 0;
+  std::uint16_t port_;
   proxy::Fd listener_;
   std::vector<Script> scripts_;
   std::atomic<int> connections_{0};
