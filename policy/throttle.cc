@@ -109,7 +109,8 @@ Throttle::Ended Throttle::advance(MonoTime now, Grants& grants) {
   while (const std::optional<Place> place = whose_turn(now)) grant(*place, now, grants);
   for (Place place; (place = queue_.first_deadline()) != WaitQueue::kNobody && queue_.at(place).deadline <= now;) {
     const WaitQueue::Waiter& waiter = queue_.at(place);
-    refuse(place, waiter.late, true_wait(lane(waiter.lane), now), grants);
+    queue_.expire(place);  // whoever comes again does not wait behind his own place
+    grants.push_back({waiter.ticket, {Admission::Kind::refused, waiter.late, true_wait(lane(waiter.lane), now)}});
     ++ended.timeouts;
   }
   if (queue_.empty() && learner_) learner_->on_idle(now);
