@@ -12,6 +12,9 @@ namespace backoffd::proxy {
 
 namespace {
 
+// How much longer than its wait a retry lets the answer before it come in: it may yet be the last one there is.
+constexpr Duration kKeptTime = std::chrono::seconds(1);
+
 using policy::Outcome;
 using policy::OutcomeKind;
 using policy::Reason;
@@ -50,8 +53,8 @@ Exchange::Exchange(Worker& worker, Stream& client, std::string_view client_name,
       keep_alive_(request_.wants_keep_alive()),
       upgrade_(upgrade_of(request_)),
       upload_(body, worker.request_limits, worker.engine.config().retry.replay_limit),
-      wait_(Timer::of<Exchange, &Exchange::retry_now>(worker.loop, this)),
-      watch_(Timer::of<Exchange, &Exchange::watch_half_closed>(worker.loop, this)) {
+      wait_(Timer::of<Exchange, &Exchange::wait_over>(worker.loop, this)),
+      watch_(Timer::of<Exchange, &Exchange::watch_client>(worker.loop, this)) {
   record_.start = Loop::wall_now();
   worker_.counters.active_exchanges.add();
 }
@@ -121,6 +124,7 @@ void Exchange::queue(Turn turn) {
   worker_.shared.pacer.settle();
   if (admission.kind == policy::Admission::Kind::queued) {
     worker_.await(number_, *this);
+    watch_while_waiting();
     return;
   }
   admitted(admission);
@@ -387,36 +391,49 @@ void Exchange::back_off(const policy::Verdict& verdict) {
   record_.backoff += verdict.wait;
   wait_.arm(verdict.wait);
   if (absorbing_) absorb_kept();
+  watch_while_waiting();
 }
 
-void Exchange::retry_now() {
+void Exchange::wait_over() {
+  if (absorbing_ && !overdue_) {
+    overdue_ = true;
+    wait_.arm(kKeptTime);
+    return;
+  }
+  go_on();
+}
+
+// To the next attempt, here or at an alternate.
+void Exchange::go_on() {
+  wait_.disarm();
+  overdue_ = false;
   if (absorbing_) {
     // Not whole in time: it cannot be given to the client later.
     absorbing_ = false;
     kept_.reset();
   }
   end_attempt(false);
+  if (to_alternate_) {
+    to_alternate_ = false;
+    std::string host;
+    std::uint16_t port = target_.port;
+    if (const std::string_view next = plan_.next_alternate(); !parse_authority(next, host, port)) host = next;
+    plan_ = worker_.engine.plan_alternate(plan_, Loop::now());
+    target_.host = host;
+    target_.port = port;
+    attempts_before_ += progress_.attempts;
+    progress_.attempts = 0;
+  }
   queue(Turn::retry);
 }
 
 // The contextual policy says the alternatives come first, and the operator has named some: through their own limits.
 bool Exchange::fail_over() {
   if (!plan_.safe_method || progress_.committed || is_connect() || plan_.next_alternate().empty()) return false;
-  std::string host;
-  std::uint16_t port = target_.port;
-  if (const std::string_view next = plan_.next_alternate(); !parse_authority(next, host, port)) host = next;
+  to_alternate_ = true;
+  state_ = State::backing_off;
   if (absorbing_) absorb_kept();
-  if (absorbing_) {
-    absorbing_ = false;
-    kept_.reset();
-  }
-  end_attempt(false);
-  plan_ = worker_.engine.plan_alternate(plan_, Loop::now());
-  target_.host = host;
-  target_.port = port;
-  attempts_before_ += progress_.attempts;
-  progress_.attempts = 0;
-  queue(Turn::retry);
+  wait_over();
   return true;
 }
 
@@ -433,21 +450,14 @@ void Exchange::settle_for_less(Reason reason, const Refusal& refusal, std::optio
 
 void Exchange::absorb_kept() {
   if (!absorbing_) return;
-  switch (kept_->absorb(*attempt_->stream())) {
-    case BodyReader::State::more:
-      return;
-    case BodyReader::State::done: {
-      const bool reusable = upstream_reusable();
-      absorbing_ = false;
-      end_attempt(reusable);
-      return;
-    }
-    case BodyReader::State::error:
-      absorbing_ = false;
-      kept_.reset();
-      end_attempt(false);
-      return;
-  }
+  const BodyReader::State state = kept_->absorb(*attempt_->stream());
+  if (state == BodyReader::State::more) return;
+  const bool whole = state == BodyReader::State::done;
+  const bool reusable = whole && upstream_reusable();
+  absorbing_ = false;
+  if (!whole) kept_.reset();
+  end_attempt(reusable);
+  if (overdue_) go_on();
 }
 
 }  // namespace backoffd::proxy

@@ -7,8 +7,8 @@
 //                 +------- backing_off <------+
 //
 // A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a Relay. Before the commit point (passed in
-// pass_commit_point() alone) any answer is possible; after it only more bytes of this one. Owned by the Session; worker's
-// thread.
+// pass_commit_point() alone) any answer is possible; after it only more bytes of this one. Owned by the Session;
+// worker's thread.
 #pragma once
 
 #include <array>
@@ -86,7 +86,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   // --- decisions ---
   policy::Conclusion conclude(const policy::Outcome& outcome);
   void back_off(const policy::Verdict& verdict);
-  void retry_now();
+  void wait_over();
+  void go_on();
   bool fail_over();
   void settle_for_less(policy::Reason reason, const Refusal& refusal, std::optional<policy::Duration> retry_after);
 
@@ -102,11 +103,12 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   void relay();
   void resumed();  // the head of a continuing attempt has come
   void body_broken(std::string detail);
-  void break_off();
+  void break_off(std::string_view verdict = name(policy::OutcomeKind::broken_body));
   void absorb_kept();
 
   // --- the end ---
-  void watch_half_closed();
+  void watch_while_waiting();
+  void watch_client();
   void client_gone();
   Owner::After after_whole_answer() const;
   void finish(Owner::After after);
@@ -135,6 +137,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   const Refusal* last_failure_ = nullptr;  // of the last attempt that ended without an answer
   std::unique_ptr<KeptAnswer> kept_;       // the last answer, while something better is tried
   bool absorbing_ = false;                 // attempt_ still delivers into kept_
+  bool overdue_ = false;                   // ... and what comes next waits for it
+  bool to_alternate_ = false;              // what comes next is a failover
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<policy::ResumePoint> resume_;
@@ -142,8 +146,8 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   bool continuing_ = false;     // the attempt under way continues a broken body
   Framing client_framing_;
   Timer wait_;   // between attempts
-  Timer watch_;  // of a client that has half-closed
-  int watched_ = 0;
+  Timer watch_;  // of a client that may have left
+  int probes_ = 0;
   bool sent_continue_ = false;
 
   // for the log

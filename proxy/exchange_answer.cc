@@ -15,6 +15,8 @@ using policy::Outcome;
 using policy::OutcomeKind;
 using policy::Reason;
 
+constexpr Duration kLookAtClient = std::chrono::milliseconds(500);
+
 // How the body goes to the client. A body that ends with the connection becomes chunked where the client understands
 // it: then its end can be told from a break.
 Framing client_framing_of(Framing upstream, int client_minor_version) {
@@ -213,7 +215,6 @@ void Exchange::body_broken(std::string detail) {
   const policy::Conclusion conclusion = conclude(outcome);
   end_attempt(false);
   if (conclusion.verdict.action != policy::Action::retry) {
-    record_.verdict = name(OutcomeKind::broken_body);
     break_off();
     return;
   }
@@ -237,7 +238,6 @@ void Exchange::resumed() {
     if (conclusion.verdict.action == policy::Action::retry) {
       back_off(conclusion.verdict);
     } else {
-      record_.verdict = name(OutcomeKind::broken_body);
       break_off();
     }
     return;
@@ -252,7 +252,8 @@ void Exchange::resumed() {
 
 // The client must be able to see that its answer is not whole: a length that is not reached or a missing last chunk
 // tells it; a body that ends with the connection needs a reset.
-void Exchange::break_off() {
+void Exchange::break_off(std::string_view verdict) {
+  record_.verdict = verdict;
   worker_.counters.broken_bodies.add();
   finish(client_framing_.kind == Framing::Kind::until_close ? Owner::After::abort : Owner::After::close);
 }
@@ -270,7 +271,7 @@ void Exchange::client_progress() {
   }
   if (client_.timed_out()) {
     if (progress_.committed) {
-      break_off();
+      break_off(refusals::kExchangeTimeout.name);
     } else {
       keep_alive_ = false;
       refuse(refusals::kExchangeTimeout, {}, {});
@@ -281,28 +282,37 @@ void Exchange::client_progress() {
     move_upload();
     if (state_ == State::relaying && attempt_) relay();
   }
-  if (state_ != State::finished && client_.read_ended() && watched_ == 0) {
+  if (state_ != State::finished && client_.read_ended()) watch_while_waiting();
+}
+
+// A client that leaves is heard of when its side is read or written. Here neither happens: it has ended its side, or
+// its body waits unread.
+void Exchange::watch_while_waiting() {
+  if (watch_.armed() || progress_.committed) return;
+  if (client_.read_ended()) {
     // An answer that is on its way needs no asking; a place in a queue should not be kept for nobody.
-    watched_ = 1;
-    const bool waiting = state_ == State::queued || state_ == State::backing_off;
-    watch_.arm(waiting ? Duration::zero() : std::chrono::seconds(1));
+    watch_.arm(state_ == State::attempting ? std::chrono::seconds(1) : Duration::zero());
+  } else if (!upload_.complete()) {
+    watch_.arm(kLookAtClient);
   }
 }
 
 // A client that has ended its side may still wait for the answer, or be gone altogether; both look the same until
 // something is written to it. An interim response means nothing to the one and draws a reset from the other.
-void Exchange::watch_half_closed() {
-  if (progress_.committed || request_.minor_version() < 1) return;
+void Exchange::watch_client() {
+  if (progress_.committed) return;
   if (client_.peer_reset()) {
     client_gone();
-    return;
+  } else if (!client_.peer_ended()) {
+    if (state_ != State::attempting) watch_.arm(kLookAtClient);
+  } else {
+    if (probes_++ == 0 && request_.minor_version() >= 1) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      evbuffer_add(client_.out(), kContinue.data(), kContinue.size());
+      client_.touch();
+    }
+    watch_.arm(std::chrono::milliseconds(probes_ < 5 ? 40 << probes_ : 5000));
   }
-  if (watched_++ == 1) {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    evbuffer_add(client_.out(), kContinue.data(), kContinue.size());
-    client_.touch();
-  }
-  watch_.arm(std::chrono::milliseconds(watched_ < 5 ? 20 << watched_ : 5000));
 }
 
 void Exchange::client_gone() {

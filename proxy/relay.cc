@@ -111,16 +111,23 @@ Relay::State Relay::move_spliced(Stream& upstream, Stream& client) {
     case Splice::State::blocked:
       if (!upstream.timed_out()) return State::more;
       // What is in the pipe waits for the client; an empty pipe waits for the upstream.
-      return splice_->holds_bytes() ? State::client_failed : broken("no byte of the body within timeouts.stall");
+      if (splice_->holds_bytes()) return State::client_failed;
+      end_splice(upstream, client);
+      return broken("no byte of the body within timeouts.stall");
     case Splice::State::sink_failed:
       return State::client_failed;
     default:
       break;
   }
+  end_splice(upstream, client);
+  return move_buffered(upstream, client);
+}
+
+// The client's stream outlives the relay: whoever comes next finds it as it was.
+void Relay::end_splice(Stream& upstream, Stream& client) {
   splice_.reset();
   upstream.set_raw(false);
   client.set_raw(false);
-  return move_buffered(upstream, client);
 }
 
 Relay::State Relay::finished(Stream& client) {

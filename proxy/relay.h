@@ -41,6 +41,7 @@ class Relay {
  private:
   State move_buffered(Stream& upstream, Stream& client);
   State move_spliced(Stream& upstream, Stream& client);
+  void end_splice(Stream& upstream, Stream& client);
   State ended(Stream& upstream, Stream& client);
   bool should_splice(Stream& upstream, Stream& client) const;
   State finished(Stream& client);

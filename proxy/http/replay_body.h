@@ -21,7 +21,8 @@ class ReplayBody {
   BodyReader::State move(evbuffer* in, evbuffer* out, std::size_t room);
 
   const Framing& framing() const { return framing_; }
-  bool replayable() const { return !body_ || body_->replayable; }
+  // All that was sent is kept, or nothing of the body has been read yet.
+  bool replayable() const { return !body_ || body_->replayable || received() == 0; }
   bool complete() const { return !body_ || body_->reader.state() == BodyReader::State::done; }
   std::uint64_t received() const { return body_ ? body_->reader.received() : 0; }
   std::string_view error() const { return body_ ? body_->reader.error() : std::string_view(); }

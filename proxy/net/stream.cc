@@ -202,10 +202,15 @@ void Stream::update_events() {
   }
 }
 
-// Not recv(): behind the peer's FIN it says 0 for ever.
+// poll() tells what recv() would not: a reset behind unread bytes, and one behind a FIN.
+bool Stream::peer_ended() const {
+  pollfd p{fd_.get(), POLLRDHUP, 0};
+  return read_ended_ || (poll(&p, 1, 0) > 0 && p.revents != 0);
+}
+
 bool Stream::peer_reset() const {
-  pollfd state{fd_.get(), 0, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
+  pollfd p{fd_.get(), 0, 0};
+  return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void Stream::on_deadline() {

@@ -65,7 +65,8 @@ class Stream final : private Loop::EndOfTurn {
 
   // No more output after what is in out(): FIN (or close_notify) follows it.
   void end_write();
-  // Reads out what the kernel knows about a peer that has ended: has it gone altogether (RST)?
+  // What the kernel knows about a peer whose bytes nobody reads: has it ended its side, has it gone altogether (RST)?
+  bool peer_ended() const;
   bool peer_reset() const;
 
   // progress() is called with timed_out() once this has passed; one deadline a stream.
