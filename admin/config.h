@@ -18,7 +18,7 @@ constexpr std::string_view name(LogLevel level) { return kLogLevelNames[static_c
 
 struct AdminConfig {
   std::string listen = "127.0.0.1:9901";  // admin.listen: one address and port; "off": no admin interface
-  std::string token_file;                 // admin.token_file: bearer token of all calls but the health checks
+  std::string token_file;                 // admin.token_file: bearer token of calls that change something
   std::vector<std::string> hosts;         // admin.hosts: names a Host field may bear besides loopback ones
 };
 
