@@ -163,8 +163,9 @@ TRACKED = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 .PHONY: lint format arrows
 lint: deps-build deps-lint ## formatting, clang-tidy, documented keys
 	@clang-format --dry-run --Werror $(TRACKED)
-	@echo $(filter %.cc,$(TRACKED)) | tr ' ' '\n' | \
-	xargs -P $(JOBS) -n 4 clang-tidy --quiet -- -std=c++20 $(CPPFLAGS) 2>/dev/null
+	@echo $(filter %.cc,$(TRACKED)) | tr ' ' '\n' | xargs -P $(JOBS) -n 3 \
+	sh -c 'clang-tidy --quiet "$$@" -- -std=c++20 $(CPPFLAGS) 2>/dev/null' clang-tidy
+	@echo "lint: $(words $(TRACKED)) files clean"
 format: deps-lint ## rewrite the sources as .clang-format says
 	@clang-format -i $(TRACKED)
 arrows: ## includes run down only: admin -> proxy -> policy
