@@ -8,17 +8,11 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 const std::string kPost = "POST http://{}/ HTTP/1.1\r\nHost: {}\r\n";
 
 std::string chunked(const std::string& body) { return kPost + "Transfer-Encoding: chunked\r\n\r\n" + body; }
-
-std::string much(std::size_t size) {
-  std::string text;
-  for (int i = 0; text.size() < size; ++i) text += std::to_string(i * 7919) + ",";
-  return text;
-}
 
 // --- bodies that arrive ---
 

@@ -9,7 +9,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 const std::string kOk = "HTTP/1.1 200 OK\r\n";
 const std::string kChunked = kOk + "Transfer-Encoding: chunked\r\n\r\n";
@@ -311,8 +311,7 @@ TEST(ConformanceStreaming, E28_TheFirstBytesArriveWhileTheOriginIsStillSending) 
 }
 
 TEST(ConformanceStreaming, E29_64MBArriveWhole) {
-  std::string body;
-  for (int i = 0; body.size() < (64 << 20); ++i) body += std::to_string(i * 7919) + ",";
+  const std::string body = much(64 << 20);
   Play play(ok(body));
   const std::string response = play.get();
   EXPECT_TRUE(response.ends_with(body));

@@ -9,7 +9,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 using std::chrono::milliseconds;
 
 const std::string kGet = "GET http://{}/ HTTP/1.1\r\nHost: {}\r\n\r\n";
@@ -273,6 +273,7 @@ TEST(ConformanceReuse, F24_TenGetsUseOneConnection) {
 TEST(ConformanceMany, F20_AHundredAtOnceAllSucceed) {
   Play play({echo});
   std::vector<Peer> clients;
+  clients.reserve(100);
   for (int i = 0; i < 100; ++i) clients.push_back(play.client(get("/slow/" + std::to_string(i))));
   for (int i = 0; i < 100; ++i) EXPECT_EQ("/slow/" + std::to_string(i), body_of(clients[i].read_response()));
 }
@@ -280,6 +281,7 @@ TEST(ConformanceMany, F20_AHundredAtOnceAllSucceed) {
 TEST(ConformanceMany, F21_300HalfSentRequestsKeepNobodyOut) {
   Play play({echo});
   std::vector<Peer> clients;
+  clients.reserve(300);
   for (int i = 0; i < 300; ++i) clients.push_back(play.client("GET http://{}/half HTTP/1.1\r\nHost: {}\r\nX-"));
   for (int i = 0; i < 20; ++i) EXPECT_EQ("/whole", body_of(play.get("/whole")));
   EXPECT_EQ(20u, play.requests().size());
@@ -289,6 +291,7 @@ TEST(ConformanceMany, F25_NobodyGetsAnothersAnswer) {
   Play play({echo}, [](ProxySettings& s) { s.proxy.workers = 2; });
   std::atomic<int> right = 0;
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int c = 0; c < 4; ++c) {
     clients.emplace_back([&, c] {
       Peer client = play.proxy().connect();

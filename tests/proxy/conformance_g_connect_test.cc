@@ -8,7 +8,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 const std::string kConnect = "CONNECT {} HTTP/1.1\r\nHost: {}\r\n\r\n";
 const std::string kBinary = "\0\r\n\r\nGET \xff\x80\x01"s;
@@ -100,11 +100,7 @@ TEST(ConformanceTunnel, G06_TheServerMaySpeakFirst) {
 }
 
 TEST(ConformanceTunnel, G07_MuchGoesBothWaysAtOnce) {
-  std::string up, down;
-  for (int i = 0; up.size() < (20 << 20); ++i) {
-    up += std::to_string(i * 7919) + ",";
-    down += std::to_string(i * 104729) + ";";
-  }
+  const std::string up = much(20 << 20), down = much(20 << 20, 104729);
   Play play({[&](Upstream& origin, Peer& peer) {
     std::thread sender([&] { peer.send(down); });
     origin.saw(peer.read_exactly(up.size()));

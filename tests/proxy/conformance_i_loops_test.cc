@@ -6,7 +6,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 struct Own {
   const char* id;

@@ -10,7 +10,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 const std::string kGet = "GET http://{}/ HTTP/1.1\r\nHost: {}\r\n";
 const std::string kPostChunked = "POST http://{}/ HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -21,6 +21,8 @@ std::string repeated(std::string_view part, int times) {
   for (int i = 0; i < times; ++i) out += part;
   return out;
 }
+
+std::string get_with(const std::string& lines) { return kGet + lines + "\r\n"; }
 
 void large_heads(ProxySettings& s) { s.proxy.limits.head_bytes = 1 << 20; }
 
@@ -35,9 +37,10 @@ TEST(Faults, AMillionOneByteChunksInARowArriveWhole) {
 }
 
 TEST(Faults, AListOf20000MembersPassesUnchanged) {
+  const std::string value = repeated("1.1 a, ", 19999) + "1.1 b";
+  const std::string line = ": " + value + "\r\n";
   for (const char* name : {"X-Forwarded-For", "Via", "Forwarded", "Accept"}) {
-    const std::string value = repeated("1.1 a, ", 19999) + "1.1 b";
-    const std::string request = Play(ok("x"), large_heads).request_for(kGet + name + ": " + value + "\r\n\r\n");
+    const std::string request = Play(ok("x"), large_heads).request_for(get_with(name + line));
     EXPECT_TRUE(field_of(request, name).starts_with(value)) << name;
   }
 }
@@ -88,11 +91,11 @@ INSTANTIATE_TEST_SUITE_P(Sizes, FaultsChunkSize,
 TEST(Faults, LongFieldNamesPassWholeOrAreRefused) {
   for (const std::size_t size : {255, 256, 257, 1024, 8192, 65535, 65536, 65537, 70000}) {
     const std::string line = std::string(size, 'n') + ": v\r\n";
-    const std::string behind = "Content-Length: 0\r\n\r\n";
-    EXPECT_NE(std::string::npos, Play(ok("x"), large_heads).request_for(kGet + line + behind).find("\r\n" + line));
+    const std::string request = get_with(line + "Content-Length: 0\r\n");
+    EXPECT_NE(std::string::npos, Play(ok("x"), large_heads).request_for(request).find("\r\n" + line));
     EXPECT_NE(std::string::npos, Play(ok("x", line), large_heads).get().find("\r\n" + line));
     Play strict;
-    const std::string response = strict.exchange(kGet + line + behind);
+    const std::string response = strict.exchange(request);
     EXPECT_EQ(size < 60000 ? 200 : 431, status_of(response)) << size;
   }
 }

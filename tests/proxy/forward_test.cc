@@ -1,8 +1,7 @@
 // The main road: a request comes in, goes out, and its answer comes back.
 #include <gtest/gtest.h>
 
-#include "tests/support/running_proxy.h"
-#include "tests/support/upstream.h"
+#include "tests/support/play.h"
 
 namespace backoffd::test {
 namespace {
@@ -70,11 +69,7 @@ TEST(Forward, ATunnelCarriesBytesBothWays) {
 }
 
 TEST(Forward, ABigBodyArrivesWhole) {
-  const std::string body = [] {
-    std::string text;
-    for (unsigned i = 0; text.size() < (24 << 20); ++i) text += std::to_string(i * 7919) + ",";
-    return text;
-  }();
+  const std::string body = much(24 << 20);
   Upstream upstream({Upstream::answers(ok(body))});
   RunningProxy proxy;
   Peer client = proxy.connect();

@@ -10,7 +10,7 @@
 namespace backoffd::test {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 using std::chrono::milliseconds;
 
 const std::string kGet = "GET http://{}/ HTTP/1.1\r\nHost: {}\r\n\r\n";

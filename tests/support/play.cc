@@ -48,6 +48,7 @@ Play::Play(const std::vector<Script>& scripts, const Change& change, const char*
 
 std::vector<Upstream::Script> Play::bind(const std::vector<Script>& scripts) {
   std::vector<Upstream::Script> bound;
+  bound.reserve(scripts.size());
   for (const Script& script : scripts) bound.push_back([this, script](Peer& peer) { script(origin_, peer); });
   return bound;
 }
@@ -146,6 +147,12 @@ int count_of(std::string_view text, std::string_view part) {
   int count = 0;
   for (std::size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; at += part.size()) ++count;
   return count;
+}
+
+std::string much(std::size_t size, std::uint64_t step) {
+  std::string text;
+  for (std::uint64_t i = 0; text.size() < size; ++i) text += std::to_string(i * step) + ",";
+  return text;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 // In octets to send, each "{}" stands for the origin's authority.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -58,6 +59,9 @@ std::string head_of(std::string_view message);
 // A response with a status line, well-formed field lines and a body that its head's framing ends.
 bool is_complete_response(std::string_view response);
 int count_of(std::string_view text, std::string_view part);
+
+// So many bytes or a few more, no two places alike; another `step`, other bytes.
+std::string much(std::size_t size, std::uint64_t step = 7919);
 
 // The client gets this status, the origin nothing, and the proxy goes on serving others.
 void expect_refused(const Play& play, std::string_view octets, int status);

@@ -138,7 +138,7 @@ std::string Peer::read_response(bool head_only) {
 }
 
 std::string Peer::read_request() {
-  const std::string head = read_head();
+  std::string head = read_head();
   const std::string fields = lower(head);
   if (fields.find("\r\ntransfer-encoding: chunked\r\n") != std::string::npos) return head + read_chunked();
   const std::size_t length = fields.find("\r\ncontent-length:");
