@@ -89,7 +89,7 @@ Keys<Config> general_keys() {
       key<Config>("admin.listen", Word("address", check_admin_listen), FIELD(admin.listen),
                   "where the admin interface listens: ADDRESS:PORT, or \"off\""),
       key<Config>("admin.token_file", Word("path"), FIELD(admin.token_file),
-                  "file with the bearer token that admin calls must bear; needed for a listen that is not loopback"),
+                  "file with the bearer token that calls which change something must bear; needed for a listen that is not loopback"),
       key<Config>("admin.hosts", hosts, FIELD(admin.hosts),
                   "host names that admin calls may be addressed to, besides loopback ones and its own address"),
   };

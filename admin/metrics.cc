@@ -104,6 +104,8 @@ constexpr Plain kPlain[] = {
      &Counters::resumed_bodies},
     {"broken_bodies_total", "Response bodies that clients got as broken ones.", MetricType::Counter,
      &Counters::broken_bodies},
+    {"access_log_lost_lines_total", "Lines of the access log that could not be written.", MetricType::Counter,
+     &Counters::access_log_lost_lines},
     {"client_received_bytes_total", "Body and tunnel bytes received from clients.", MetricType::Counter,
      &Counters::client_bytes_in},
     {"client_sent_bytes_total", "Body and tunnel bytes sent to clients.", MetricType::Counter,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -203,7 +204,8 @@ void AccessLog::flush() {
       at += static_cast<std::size_t>(n);
     } else if (errno != EINTR) {
       // A full disk or a reader that left must not stop the proxy: the lines are lost, and counted.
-      for (std::size_t i = at; i < lines_.size(); ++i) lost_ += lines_[i] == '\n' ? 1 : 0;
+      lost_lines_.add(
+          static_cast<std::uint64_t>(std::count(lines_.begin() + static_cast<std::ptrdiff_t>(at), lines_.end(), '\n')));
       break;
     }
   }

@@ -10,6 +10,7 @@
 #include "policy/result.h"
 #include "policy/retry.h"
 #include "policy/time.h"
+#include "proxy/counters.h"
 #include "proxy/net/handles.h"
 
 namespace backoffd::proxy {
@@ -53,19 +54,18 @@ struct AccessRecord {
 // One worker's end of it: lines are collected and written once a turn, or when they fill the buffer. Worker's thread.
 class AccessLog {
  public:
-  explicit AccessLog(const LogFile& file) : file_(file) {}
+  AccessLog(const LogFile& file, Counter& lost_lines) : file_(file), lost_lines_(lost_lines) {}
   ~AccessLog() { flush(); }
 
   bool on() const { return file_.fd() >= 0; }
   void write(const AccessRecord& record);
   void flush();
   bool empty() const { return lines_.empty(); }
-  std::uint64_t lost() const { return lost_; }  // lines that could not be written (disk full)
 
  private:
   const LogFile& file_;
+  Counter& lost_lines_;  // that could not be written
   std::string lines_;
-  std::uint64_t lost_ = 0;
 };
 
 }  // namespace backoffd::proxy
