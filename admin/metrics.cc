@@ -148,6 +148,13 @@ void add_workers(Families& families, const std::vector<const Counters*>& workers
                         workers, [&](const Counters& c) -> auto& { return c.verdicts[i]; }),
                     {{"verdict", policy::kReasonNames[i]}});
   }
+  families.begin(MetricType::Counter, "shadow_verdicts_total",
+                 "What the contextual policy would have said of attempts, while its gate is in shadow.");
+  for (std::size_t i = 0; i < policy::kReasonNames.size(); ++i) {
+    families.sample(total(
+                        workers, [&](const Counters& c) -> auto& { return c.shadow_verdicts[i]; }),
+                    {{"verdict", policy::kReasonNames[i]}});
+  }
   families.begin(MetricType::Counter, "refusals_total", "Requests that the proxy refused itself, by reason.");
   std::map<std::string_view, std::uint64_t> refusals;
   for (const Counters* counters : workers) {

@@ -171,6 +171,10 @@ void AccessLog::write(const AccessRecord& r) {
   line.number(static_cast<std::uint64_t>(r.attempts));
   line.text(" verdict=");
   line.text(r.verdict);
+  if (!r.shadow.empty()) {
+    line.text(" shadow=");
+    line.text(r.shadow);
+  }
   if (!r.detail.empty()) {
     line.text(" detail=");
     line.value(r.detail);

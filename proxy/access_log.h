@@ -41,6 +41,7 @@ struct AccessRecord {
   int status = 0;  // given to the client; 0: none
   int attempts = 0;
   std::string_view verdict;      // the reason's or refusal's name
+  std::string_view shadow;       // first decision that the gate in shadow would have taken otherwise
   std::string_view detail;       // of the last failure, "" when there was none
   std::uint64_t bytes_in = 0;    // request body
   std::uint64_t bytes_out = 0;   // response body given to the client

@@ -53,9 +53,10 @@ struct Counters {
   Counter attempts;
   std::array<Counter, policy::kOutcomeNames.size()> outcomes;
   std::array<Counter, policy::kReasonNames.size()> verdicts;
+  std::array<Counter, policy::kReasonNames.size()> shadow_verdicts;  // of a contextual-retry gate in shadow
   Counter resumed_bodies;
   Counter broken_bodies;                      // given to the client as broken
-  Counter access_log_lost_lines;      // a full disk, or a reader that left
+  Counter access_log_lost_lines;              // a full disk, or a reader that left
   Counter client_bytes_in, client_bytes_out;  // bodies and tunnels
   Histogram exchange_seconds;                 // admission to last byte
   Histogram queue_seconds;

@@ -382,6 +382,11 @@ policy::Conclusion Exchange::conclude(const Outcome& outcome) {
   worker_.shared.pacer.settle();
   worker_.counters.outcomes[static_cast<std::size_t>(outcome.kind)].add();
   worker_.counters.verdicts[static_cast<std::size_t>(conclusion.verdict.reason)].add();
+  if (conclusion.shadow) {
+    const Reason shadow = conclusion.shadow->reason;
+    if (record_.shadow.empty() && shadow != conclusion.verdict.reason) record_.shadow = name(shadow);
+    worker_.counters.shadow_verdicts[static_cast<std::size_t>(shadow)].add();
+  }
   return conclusion;
 }
 

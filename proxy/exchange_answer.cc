@@ -364,6 +364,7 @@ void Exchange::write_log() {
   line.status = record_.status;
   line.attempts = attempts_before_ + progress_.attempts;
   line.verdict = record_.verdict;
+  line.shadow = record_.shadow;
   line.detail = verdict_detail_;
   line.resumed_at = record_.resumed_at;
   line.queued = record_.queued;

@@ -32,19 +32,21 @@ Session::Session(Worker& worker, Fd fd, const Address& client)
 Session::~Session() { worker_.counters.open_client_connections.sub(); }
 
 void Session::progress() {
-  if (closed_) return;
-  if (exchange_) {
-    exchange_->client_progress();
-  } else if (lingering_) {
-    linger();
-  } else if (ending_) {
-    if (client_.flushed() || client_.write_failed() || client_.timed_out()) {
-      close(false);
-    } else {
-      keep_writing();
-    }
-  } else {
-    serve();
+  switch (state_) {
+    case State::reading:
+      serve();
+      return;
+    case State::exchanging:
+      exchange_->client_progress();
+      return;
+    case State::ending:
+      finish_writing();
+      return;
+    case State::lingering:
+      hear_out();
+      return;
+    case State::closed:
+      return;
   }
 }
 
@@ -54,7 +56,7 @@ void Session::serve() {
   // Answers that nobody reads must not pile up: the next request waits until there is room.
   const std::size_t limit = worker_.config.limits.body_buffer;
   bool room = true;
-  while (!exchange_ && !lingering_ && !ending_ && !closed_) {
+  while (state_ == State::reading) {
     room = client_.out_room(limit) > 0;
     if (!room || !read_head()) break;
     start_exchange();
@@ -110,6 +112,7 @@ void Session::start_exchange() {
     refuse(framing.error);
     return;
   }
+  state_ = State::exchanging;
   exchange_ = std::make_unique<Exchange>(worker_, client_, client_name_, static_cast<Exchange::Owner&>(*this),
                                          parser_.take(), framing.framing);
   exchange_->start();
@@ -184,6 +187,7 @@ void Session::exchange_done(After after) {
         linger();  // promised before the drain began
         return;
       }
+      state_ = State::reading;
       client_.set_in_limit(worker_.request_limits.head_bytes);
       client_.set_deadline(worker_.config.timeouts.client_idle);
       serve();
@@ -208,12 +212,14 @@ void Session::keep_writing() {
 }
 
 void Session::linger() {
-  if (!lingering_) {
-    lingering_ = true;
-    client_.set_in_limit(kLingerRead);
-    client_.end_write();
-    client_.set_deadline(worker_.config.timeouts.stall);
-  }
+  state_ = State::lingering;
+  client_.set_in_limit(kLingerRead);
+  client_.end_write();
+  client_.set_deadline(worker_.config.timeouts.stall);
+  hear_out();
+}
+
+void Session::hear_out() {
   if (client_.in_size() > 0) {
     evbuffer_drain(client_.in(), client_.in_size());
     client_.touch();
@@ -230,18 +236,23 @@ void Session::linger() {
 
 // The last answer may still wait to be written.
 void Session::close_when_flushed() {
-  if (client_.flushed()) {
-    close(false);
-    return;
-  }
-  ending_ = true;
+  state_ = State::ending;
   client_.tell_when_flushed();
   client_.set_deadline(worker_.config.timeouts.stall);
   client_.touch();
+  finish_writing();
+}
+
+void Session::finish_writing() {
+  if (client_.flushed() || client_.write_failed() || client_.timed_out()) {
+    close(false);
+  } else {
+    keep_writing();
+  }
 }
 
 void Session::close(bool abort) {
-  closed_ = true;
+  state_ = State::closed;
   if (abort) {
     const struct linger now = {1, 0};
     setsockopt(client_.fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -250,7 +261,7 @@ void Session::close(bool abort) {
 }
 
 void Session::drain() {
-  if (!exchange_ && !lingering_ && !ending_ && !closed_ && !parser_.started()) close_when_flushed();
+  if (state_ == State::reading && !parser_.started()) close_when_flushed();
 }
 
 }  // namespace backoffd::proxy

@@ -1,6 +1,9 @@
 // One client connection: reads heads, runs one Exchange after the other, answers what is not for an exchange, closes.
 //
-//     between (no byte of a head) --> reading (head) --> exchanging --> between ... --> lingering --> gone
+//     reading (a head, or the idle time before one) --> exchanging --> reading ...
+//        |                                                  |
+//        +---> ending (writes what is left) ----------------+---> closed
+//        +---> lingering (writes, then hears the client out) ---> closed
 //
 // Owned by the Worker; its thread. Between requests it holds a socket, two empty buffers and nothing else.
 #pragma once
@@ -29,6 +32,8 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   std::list<std::unique_ptr<Session>>::iterator position;  // in the worker's list
 
  private:
+  enum class State : std::uint8_t { reading, exchanging, ending, lingering, closed };
+
   void progress() override;
   void exchange_done(After after) override;
   void serve();      // reads and starts requests as long as there are whole heads
@@ -39,7 +44,9 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   void refuse(int status, std::string_view name, std::string_view sentence);
   void keep_writing();
   void linger();
+  void hear_out();
   void close_when_flushed();
+  void finish_writing();
   void close(bool abort);
 
   Worker& worker_;
@@ -47,10 +54,8 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   Stream client_;
   HeadParser parser_;
   std::unique_ptr<Exchange> exchange_;
-  bool serving_ = false;  // serve() is on the stack: an exchange that ends at once does not start it again
-  bool lingering_ = false;
-  bool ending_ = false;  // closed as soon as everything is written
-  bool closed_ = false;
+  State state_ = State::reading;
+  bool serving_ = false;       // serve() is on the stack: an exchange that ends at once does not start it again
   std::uint64_t written_ = 0;  // bytes, when the last answer's deadline was set
 };
 

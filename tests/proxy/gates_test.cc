@@ -121,6 +121,13 @@ TEST(Gates, OffIsTheStandardPolicyRequestByRequest) {
   expect_standard([](ProxySettings&) {});
 }
 TEST(Gates, ShadowIsTheStandardPolicyRequestByRequest) { expect_standard(gate(GateMode::shadow)); }
+TEST(Gates, ShadowReportsWhatItWouldHaveDecided) {
+  Turns play({gives(failure(429)), gives(ok("x"))}, gate(GateMode::shadow));
+  EXPECT_EQ(200, status_of(play.get("/", kValidate)));
+  EXPECT_NE(std::string::npos, play.log_lines().find(" shadow=defer "));
+  const auto deferred = static_cast<std::size_t>(policy::Reason::defer);
+  EXPECT_EQ(1u, play.proxy().counted([&](const proxy::Counters& c) { return c.shadow_verdicts[deferred].get(); }));
+}
 TEST(Gates, NoPercentIsTheStandardPolicyRequestByRequest) { expect_standard(gate(GateMode::on, 0)); }
 TEST(Gates, AHeaderThatIsNotAllowedChangesNothing) {
   Turns play({gives(failure(429)), gives(ok("x"))}, override_allowed(false));
