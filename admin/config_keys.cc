@@ -14,8 +14,7 @@ constexpr std::uint64_t KiB = 1 << 10;
 constexpr std::uint64_t MiB = 1 << 20;
 
 // The field of a key. The lambda serves Config& and const Config&.
-#define FIELD(member) \
-  [](auto& c) -> auto& { return c.member; }
+#define FIELD(member) ([](auto& c) -> auto& { return c.member; })
 
 std::string check_listen(std::string_view text) {
   const auto endpoint = parse_listen(text);
@@ -89,7 +88,8 @@ Keys<Config> general_keys() {
       key<Config>("admin.listen", Word("address", check_admin_listen), FIELD(admin.listen),
                   "where the admin interface listens: ADDRESS:PORT, or \"off\""),
       key<Config>("admin.token_file", Word("path"), FIELD(admin.token_file),
-                  "file with the bearer token that calls which change something must bear; needed for a listen that is not loopback"),
+                  "file with the bearer token that calls which change something must bear; needed for a listen that is "
+                  "not loopback"),
       key<Config>("admin.hosts", hosts, FIELD(admin.hosts),
                   "host names that admin calls may be addressed to, besides loopback ones and its own address"),
   };

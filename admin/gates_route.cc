@@ -69,7 +69,7 @@ json::Value show_gates(const std::vector<policy::GateStatus>& gates) {
   return out;
 }
 
-void add_gate_routes(Router& router, policy::Engine& engine, std::function<void()> changed) {
+void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed) {
   router.add("GET", "/gates",
              [&engine](const Request&, const std::string&) { return json_response(show_gates(engine.gates())); });
   router.add("GET", "/gates/{}", [&engine](const Request&, const std::string& gate) {

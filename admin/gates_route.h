@@ -13,6 +13,6 @@ namespace backoffd::admin {
 json::Value show_gates(const std::vector<policy::GateStatus>& gates);
 
 // `engine` outlives the router. `changed` is called after a flip: who waits may be let through by it.
-void add_gate_routes(Router& router, policy::Engine& engine, std::function<void()> changed);
+void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed);
 
 }  // namespace backoffd::admin

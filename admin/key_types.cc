@@ -61,7 +61,7 @@ std::optional<policy::Rate> RateText::parse(const Place& place) {
     return std::nullopt;
   }
   auto rate = policy::Rate::parse(*text);
-  if (rate) return std::move(*rate);
+  if (rate) return *rate;
   say(place, rate.error());
   return std::nullopt;
 }

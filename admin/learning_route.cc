@@ -9,7 +9,7 @@ namespace backoffd::admin {
 
 using proxy::Loop;
 
-void add_learning_routes(Router& router, policy::Engine& engine, std::function<void()> changed) {
+void add_learning_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed) {
   router.add("GET", "/learning", [&engine](const Request&, const std::string&) {
     const auto now = Loop::now();
     return json_response(learning_json(engine.status(now), now, Loop::wall_now()));

@@ -9,6 +9,6 @@
 namespace backoffd::admin {
 
 // `engine` outlives the router. `changed` is called after a reset: who waits may be let through by it.
-void add_learning_routes(Router& router, policy::Engine& engine, std::function<void()> changed);
+void add_learning_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed);
 
 }  // namespace backoffd::admin

@@ -60,8 +60,7 @@ std::string check_plain_host(std::string_view text) {
   return check_host_glob(text);
 }
 
-#define FIELD(member) \
-  [](auto& t) -> auto& { return t.member; }
+#define FIELD(member) ([](auto& t) -> auto& { return t.member; })
 
 const Keys<RoleConfig>& role_keys() {
   static const Keys<RoleConfig> keys = {

@@ -33,7 +33,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
 
 }  // namespace
 
-void Router::add(std::string method, std::string path, Serve serve) {
+void Router::add(std::string method, const std::string& path, Serve serve) {
   const auto name = path.find("{}");
   const bool has_name = name != std::string::npos;
   routes_.push_back(

@@ -16,7 +16,7 @@ class Router {
   using Serve = std::function<Response(const Request& request, const std::string& name)>;
 
   // `path` may hold one "{}", which stands for one segment. Every POST changes something, and nothing else does.
-  void add(std::string method, std::string path, Serve serve);
+  void add(std::string method, const std::string& path, Serve serve);
 
   // 404 where no route has the path, 405 where none has the method, too. HEAD is served as GET.
   Response dispatch(const Request& request) const;

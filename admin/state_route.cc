@@ -2,7 +2,7 @@
 
 namespace backoffd::admin {
 
-void add_state_routes(Router& router, std::function<bool()> draining, std::function<void()> drain) {
+void add_state_routes(Router& router, const std::function<bool()>& draining, const std::function<void()>& drain) {
   const auto status = [](const char* word, int code = 200) {
     return json_response(json::Object{{"status", word}}, code);
   };

@@ -8,6 +8,6 @@
 namespace backoffd::admin {
 
 // `draining`: no new requests any more. `drain`: as SIGTERM; must not end the process before the call is answered.
-void add_state_routes(Router& router, std::function<bool()> draining, std::function<void()> drain);
+void add_state_routes(Router& router, const std::function<bool()>& draining, const std::function<void()>& drain);
 
 }  // namespace backoffd::admin

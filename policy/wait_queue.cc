@@ -50,7 +50,7 @@ WaitQueue::Place WaitQueue::front(std::uint32_t lane, bool retry) const {
 void WaitQueue::join(Place place) {
   Slot& slot = slots_[place];
   const std::uint32_t line = line_of(slot.waiter);
-  if (line >= lines_.size()) lines_.resize((slot.waiter.lane + 1) * 2, nullptr);
+  if (line >= lines_.size()) lines_.resize((std::size_t{slot.waiter.lane} + 1) * 2, nullptr);
 
   auto [it, is_new] = clients_.try_emplace(Key{slot.waiter.client, line});
   ClientLine& mine = it->second;
