@@ -17,11 +17,23 @@ namespace {
 
 constexpr std::size_t kLargestFile = 32 << 20;
 
+// A folder, /dev/null, a pipe: to be neither read (a pipe would block), nor moved aside, nor replaced.
+bool is_no_file(const std::string& path) {
+  std::error_code ignored;  // what cannot be looked at is told when it is opened
+  const auto found = std::filesystem::status(path, ignored);
+  return std::filesystem::exists(found) && !std::filesystem::is_regular_file(found);
+}
+
 }  // namespace
 
 LearningStore::LearningStore(std::string path, Tell tell) : path_(std::move(path)), tell_(std::move(tell)) {}
 
 LearningStore::Learned LearningStore::open(policy::WallTime now) {
+  if (is_no_file(path_)) {
+    state_ = State::never;
+    tell_("learning: " + path_ + " is no file; it is left alone, and this run neither reads nor keeps learned state");
+    return {};
+  }
   take_lock();
   if (state_ == State::never) return {};
   const auto text = read_file(path_, kLargestFile);

@@ -5,7 +5,8 @@
 //
 //   open() --lock taken, file read--> keeping           saves replace the file as a whole, or not at all
 //          --folder not usable yet--> waiting           each save tries again to take the lock
-//          --lock held by another process, or file of a newer version--> never     this run keeps nothing
+//          --lock held by another process, file of a newer version, or no file at all but a folder or a device--> never
+//                                              this run keeps nothing
 #pragma once
 
 #include <functional>

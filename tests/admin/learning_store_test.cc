@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,21 @@ TEST_F(LearningStoreTest, ANewerVersionIsLeftAlone) {
   s.maybe_save(MonoTime(100s), kNow, 1, one(20));
   s.save(kNow, 2, one(20));
   EXPECT_EQ(text(), newer);
+}
+
+TEST_F(LearningStoreTest, AFolderOrAPipeInItsPlaceIsNeitherMovedNorReplaced) {
+  std::filesystem::create_directory(folder_ / "folder");
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  for (const char* const name : {"folder", "pipe"}) {
+    told_.clear();
+    auto s = store_at(folder_ / name);
+    EXPECT_THAT(s.open(kNow).keys, IsEmpty());
+    ASSERT_EQ(told_.size(), 1U);
+    EXPECT_THAT(told_[0], HasSubstr("is no file; it is left alone"));
+    s.save(kNow, 1, one(20));
+  }
+  EXPECT_THAT(names(), ElementsAre("folder", "pipe"));
+  EXPECT_FALSE(std::filesystem::is_regular_file(folder_ / "pipe"));
 }
 
 TEST_F(LearningStoreTest, ASecondProcessIsToldAndKeepsNothing) {
