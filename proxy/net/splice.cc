@@ -8,7 +8,9 @@
 namespace backoffd::proxy {
 
 namespace {
-constexpr int kPipeSize = 256 << 10;
+// Twice the 256 KiB that are enough for tunnels: the cost per byte still falls a little. What a sleeping client leaves
+// in a pipe is kernel memory, so no more than that.
+constexpr int kPipeSize = 512 << 10;
 constexpr std::uint64_t kTurnShare = 2 << 20;  // what one direction may move before other connections have their turn
 }  // namespace
 
