@@ -58,7 +58,7 @@ void check_bounds(const Config& config, Problems& problems) {
 void check_roles(const policy::LimitConfig& limit, const std::string& where, Problems& problems) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < limit.roles.size(); ++i) {
-    if (names.insert(limit.roles[i].name).second) continue;
+    if (limit.roles[i].name.empty() || names.insert(limit.roles[i].name).second) continue;
     problems.push_back(
         {json::join(json::join(json::join(where, "roles"), i), "name"), '"' + limit.roles[i].name + "\": given twice"});
   }
@@ -71,10 +71,11 @@ void check_providers(const Config& config, Problems& problems) {
     const auto& provider = config.policy.providers[i];
     const std::string where = json::join("providers", i);
     const auto claim = [&](std::map<std::string, std::string>& claimed, const std::string& value, std::string place) {
+      if (value.empty()) return;  // was wrong, and is told already
       const auto [earlier, is_new] = claimed.emplace(value, place);
       if (!is_new) problems.push_back({place, '"' + value + "\": is already " + earlier->second});
     };
-    if (!provider.name.empty()) claim(names, provider.name, json::join(where, "name"));
+    claim(names, provider.name, json::join(where, "name"));
     for (std::size_t j = 0; j < provider.hosts.size(); ++j) {
       claim(hosts, provider.hosts[j], json::join(json::join(where, "hosts"), j));
     }

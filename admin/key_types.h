@@ -175,7 +175,8 @@ struct Section : Scalar {
   void describe(const std::string& prefix, KeyRows& rows) const { describe_object(keys, prefix + ".", T(), rows); }
 };
 
-// A list replaces the one before it as a whole; elements that are wrong are left out, with a problem each.
+// A list replaces the one before it as a whole. An element that is wrong makes a problem; it keeps its place where it
+// can, so that the problems of those behind it name theirs.
 template <class Element>
 struct List : Scalar {
   using Field = std::vector<typename Element::Field>;
@@ -198,7 +199,8 @@ struct List : Scalar {
       const Place at = place.element(i, (*values)[i]);
       if constexpr (std::is_default_constructible_v<typename Element::Field>) {
         typename Element::Field one{};
-        if (element.read(one, at)) field.push_back(std::move(one));
+        element.read(one, at);
+        field.push_back(std::move(one));
       } else {
         if (auto one = Element::parse(at)) field.push_back(std::move(*one));
       }

@@ -188,25 +188,26 @@ TEST(ConfigReader, AllProblemsAreToldInOneRunWithPathAndValue) {
       {"name": "a", "hosts": ["a.example"], "max_wait": {"sleep": "1s"}, "operations": [{"path": "/x"}]}
     ]
   })"),
-      ElementsAre("retry: key given twice",  //
-                  "retry.max_atempts: unknown key (did you mean retry.max_attempts?)",
-                  "retry.max_delay: 60: needs a unit, such as \"30s\"",
-                  "retry.statuses[0]: 200: must be an integer from 400 to 599",
-                  "retry.statuses[1]: \"x\": expected an integer", "workers: -1: must be an integer from 0 to 256",
-                  "timeouts.connect: \"10 s\": unknown unit; expected ms, s, m, h or d",
-                  "timeouts.stall: \"10\": needs a unit, such as \"30s\"",
-                  "limits.head_bytes: \"64KB\": unknown unit; expected B, KiB, MiB or GiB",
-                  "log_level: \"loud\": expected one of debug, info, warning, error",
-                  "providers[1].hosts[0]: \"https://b.example/\": expected a host name without scheme, port or "
-                  "path",
-                  "providers[1].limits[0]: \"5/FORTNIGHT\": unknown unit; expected SECOND, MINUTE, HOUR or DAY",
-                  "providers[1].limits[1]: \"0/s\": count must be an integer from 1 to 1000000000",
-                  "providers[1].limits[2]: 7: expected a rate such as \"10/SECOND\"",
-                  "providers[1].max_concurrency: 1.5: must be an integer from 0 to 100000",
-                  "providers[1].name: missing",
-                  "providers[2].max_wait.sleep: unknown operation; expected default, download, validate, "
-                  "resolve, extract, manifest_fetch",
-                  "providers[2].operations[0].operation: missing"));
+      ElementsAre(
+          "retry: key given twice",  //
+          "retry.max_atempts: unknown key (did you mean retry.max_attempts?)",
+          "retry.max_delay: 60: needs a unit, such as \"30s\"",
+          "retry.statuses[0]: 200: must be an integer from 400 to 599", "retry.statuses[1]: \"x\": expected an integer",
+          "workers: -1: must be an integer from 0 to 256",
+          "timeouts.connect: \"10 s\": unknown unit; expected ms, s, m, h or d",
+          "timeouts.stall: \"10\": needs a unit, such as \"30s\"",
+          "limits.head_bytes: \"64KB\": unknown unit; expected B, KiB, MiB or GiB",
+          "log_level: \"loud\": expected one of debug, info, warning, error",
+          "providers[1].hosts[0]: \"https://b.example/\": expected a host name without scheme, port or "
+          "path",
+          "providers[1].limits[0]: \"5/FORTNIGHT\": unknown unit; expected SECOND, MINUTE, HOUR or DAY",
+          "providers[1].limits[1]: \"0/s\": count must be an integer from 1 to 1000000000",
+          "providers[1].limits[2]: 7: expected a rate such as \"10/SECOND\"",
+          "providers[1].max_concurrency: 1.5: must be an integer from 0 to 100000", "providers[1].name: missing",
+          "providers[2].max_wait.sleep: unknown operation; expected default, download, validate, "
+          "resolve, extract, manifest_fetch",
+          "providers[2].operations[0].operation: missing", "providers[2].name: \"a\": is already providers[0].name",
+          "providers[2].hosts[0]: \"a.example\": is already providers[0].hosts[0]"));
 }
 
 TEST(ConfigReader, GatesAreBooleansOrObjectsWithAMode) {
@@ -273,6 +274,14 @@ TEST(ConfigReader, RulesBetweenKeys) {
   EXPECT_THAT(problems_of(R"({"providers": [{"name": "a", "hosts": ["h", "g"]}, {"name": "a", "hosts": ["g"]}]})"),
               ElementsAre("providers[1].name: \"a\": is already providers[0].name",
                           "providers[1].hosts[0]: \"g\": is already providers[0].hosts[1]"));
+  // A place is that of the file, whatever else is wrong before it; what is wrong there claims nothing.
+  EXPECT_THAT(problems_of(R"({"providers": [{"name": 1, "hosts": [2, 3, "g"]}, {"name": "a b", "hosts": ["h"]},
+                              {"name": "c", "hosts": ["i", "g"]}]})"),
+              ElementsAre("providers[0].name: 1: expected text", "providers[0].hosts[0]: 2: expected text",
+                          "providers[0].hosts[1]: 3: expected text",
+                          "providers[1].name: \"a b\": expected a name of 1 to 64 characters without @, /, quotes and "
+                          "spaces",
+                          "providers[2].hosts[1]: \"g\": is already providers[0].hosts[2]"));
 }
 
 TEST(ConfigSet, EveryKindOfKeyCanBeSet) {
