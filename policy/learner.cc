@@ -386,7 +386,7 @@ void Learner::soft_event(double lost, double now) {
 
 void Learner::set_pace(double pace, Change change, double now) {
   rising_ = pace > pace_;
-  const double before = pace_;
+  const double before = pace_ < kInfinity ? pace_ : limit_;  // where no limit held yet: what had been sent
   pace_ = pace;
   pace_since_ = confirmed_ = now;
   note(change, before, pace, now);

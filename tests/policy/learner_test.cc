@@ -234,6 +234,18 @@ TEST_F(LearnerTest, WithoutAnyLimitThereIsNoFigureOfIt) {
   EXPECT_EQ(status().reduction_pct, 0);
 }
 
+TEST_F(LearnerTest, WhereNoLimitHeldTheReasonNamesTheRateThatWasSent) {
+  start({});
+  for (int i = 0; i < 3; ++i) {
+    pass(0.5);
+    learner->on_idle(now);
+    sequential(429);
+    sequential(200);
+  }
+  EXPECT_NE(status().reason.find("cut from "), std::string::npos) << status().reason;
+  EXPECT_EQ(status().reason.find("inf"), std::string::npos) << status().reason;
+}
+
 TEST_F(LearnerTest, AnAbsurdFileIsNotBelieved) {
   start({});
   LearnedKey key;
