@@ -350,6 +350,12 @@ class OverTheWire(unittest.TestCase):
         self.assertEqual(told["cuts"].get("reset"), 1)
         self.assertEqual(told["recent"][0]["target"], "/bytes/9?fault=503")
 
+    def test_a_client_that_leaves_inside_its_body_is_counted(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.provider.port), 10) as sock:
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+        time.sleep(0.1)  # for the 400, which nobody takes
+        self.assertEqual(self.provider.stats()["cuts"].get("by the client"), 1)
+
     def test_what_is_no_request_gets_400(self) -> None:
         for head in (b"nonsense", b"GET / HTTP/3", b"GET / HTTP/1.1\r\nno colon", b"GET http://[ HTTP/1.1"):
             with socket.create_connection(("127.0.0.1", self.provider.port), 10) as sock:

@@ -52,17 +52,21 @@ class Provider:
         self.stats.connections += 1
         wire = Wire(reader, writer)
         try:
-            reused = False
-            while (request := await wire.request()) and await self._exchange(wire, request, reused):
-                reused = True
-        except BadRequest as bad:
-            await _tell_bad_request(wire, bad)
+            await self._exchanges(wire)
         except Cut as cut:
             self.stats.cuts[str(cut)] += 1
         except ConnectionError:
             self.stats.cuts["by the client"] += 1
         finally:
             writer.close()
+
+    async def _exchanges(self, wire: Wire) -> None:
+        reused = False
+        try:
+            while (request := await wire.request()) and await self._exchange(wire, request, reused):
+                reused = True
+        except BadRequest as bad:
+            await _tell_bad_request(wire, bad)
 
     async def _exchange(self, wire: Wire, request: Request, reused: bool) -> bool:
         """One request and its answer; true if the connection can carry another."""
