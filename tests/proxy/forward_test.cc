@@ -7,9 +7,8 @@ namespace backoffd::test {
 namespace {
 
 TEST(Forward, AGetGoesOutInOriginFormAndItsAnswerComesBack) {
-  std::string request;
   Upstream upstream({[&](Peer& peer) {
-    request = peer.read_head();
+    upstream.saw(peer.read_head());
     peer.send(ok("hello", "ETag: \"x\"\r\n"));
   }});
   RunningProxy proxy;
@@ -18,7 +17,8 @@ TEST(Forward, AGetGoesOutInOriginFormAndItsAnswerComesBack) {
   EXPECT_EQ("hello", body_of(response));
   EXPECT_EQ("\"x\"", field_of(response, "ETag"));
   EXPECT_EQ("1", field_of(response, "Backoffd-Attempts"));
-  EXPECT_TRUE(request.starts_with("GET /a/b?q=1 HTTP/1.1\r\n")) << request;
+  ASSERT_EQ(1u, upstream.seen().size());
+  EXPECT_TRUE(upstream.seen().front().starts_with("GET /a/b?q=1 HTTP/1.1\r\n")) << upstream.seen().front();
 }
 
 TEST(Forward, BothSidesKeepTheirConnections) {
@@ -82,10 +82,9 @@ TEST(Forward, ABigBodyArrivesWhole) {
 
 TEST(Forward, ATunnelCarriesMuchBothWaysAtOnce) {
   const std::string up(20 << 20, 'u'), down(20 << 20, 'd');
-  std::string got;
   Upstream upstream({[&](Peer& peer) {
     std::thread sender([&] { peer.send(down); });
-    got = peer.read_exactly(up.size());
+    upstream.saw(peer.read_exactly(up.size()));
     sender.join();
   }});
   RunningProxy proxy;
@@ -96,7 +95,8 @@ TEST(Forward, ATunnelCarriesMuchBothWaysAtOnce) {
   EXPECT_TRUE(down == client.read_exactly(down.size()));
   sender.join();
   EXPECT_EQ("", client.read_all());
-  EXPECT_TRUE(up == got);
+  ASSERT_TRUE(upstream.wait_for_requests(1));
+  EXPECT_TRUE(up == upstream.seen().front());
 }
 
 }  // namespace
