@@ -44,7 +44,6 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
 
   Phase phase() const { return phase_; }
   const Origin& origin() const { return origin_; }
-  bool reused() const { return reused_; }
 
   // REQUIRES: ready. The owner has written the head (and maybe more) to stream().
   void sent();

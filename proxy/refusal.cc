@@ -67,7 +67,6 @@ const Refusal kBadPolicyHeader{"bad_policy_header", 400, "http_request_error",
 const Refusal kExchangeTimeout{"exchange_timeout", 504, "http_response_timeout",
                                "The exchange took longer than any may."};
 const Refusal kClientNotAllowed{"client_not_allowed", 403, "http_request_denied", "This client may not use the proxy."};
-const Refusal kDraining{"draining", 503, "http_request_denied", "The proxy is shutting down."};
 }  // namespace refusals
 
 }  // namespace backoffd::proxy

@@ -24,7 +24,7 @@ Refusal refusal_of(const HeadError& error);
 
 namespace refusals {
 extern const Refusal kDnsError, kDnsTimeout, kClientHeadTimeout, kBodyTimeout, kBadBody, kConnectPort, kLoop,
-    kNotAProxyRequest, kHttpsTarget, kBadPolicyHeader, kExchangeTimeout, kClientNotAllowed, kDraining;
+    kNotAProxyRequest, kHttpsTarget, kBadPolicyHeader, kExchangeTimeout, kClientNotAllowed;
 }  // namespace refusals
 
 }  // namespace backoffd::proxy

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/exchange.h"
+#include "proxy/refusal.h"
 #include "proxy/session.h"
 
 namespace backoffd::proxy {
@@ -110,7 +111,7 @@ void Worker::start_accepting() {
 void Worker::accepted(Fd fd, const Address& peer) {
   const auto admits = [&](const Cidr& range) { return range.contains(peer); };
   if (!shared.clients.empty() && std::none_of(shared.clients.begin(), shared.clients.end(), admits)) {
-    counters.refuse("client_not_allowed");
+    counters.refuse(refusals::kClientNotAllowed.name);
     return;
   }
   sessions_.push_back(std::make_unique<Session>(*this, std::move(fd), peer));

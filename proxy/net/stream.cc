@@ -133,7 +133,6 @@ void Stream::fill() {
                            : reads_large_ ? read_large(fd_.get(), in_.get(), room)
                                           : read_small(fd_.get(), in_.get(), room);
   const std::size_t got = in_size() - held;
-  bytes_read_ += got;
   reads_large_ = got >= kSmallRead;
   if (io == Transport::Io::ended) read_ended_ = true;
   if (io == Transport::Io::failed) failed_ = true;

@@ -74,10 +74,6 @@ class Stream final : private Loop::EndOfTurn {
     timed_out_ = false;
     timer_.arm(after);
   }
-  void set_deadline_at(MonoTime at) {
-    timed_out_ = false;
-    timer_.arm_at(at);
-  }
   void clear_deadline() {
     timed_out_ = false;
     timer_.disarm();
@@ -108,7 +104,6 @@ class Stream final : private Loop::EndOfTurn {
     update_events();
   }
 
-  std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
 
  private:
@@ -133,7 +128,6 @@ class Stream final : private Loop::EndOfTurn {
   EventPtr writable_;  // made at the first EAGAIN
   Timer timer_;
   std::size_t in_limit_ = 64 << 10;
-  std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
   bool reads_large_ = false;  // the last read was a large one
   bool reading_ = false;      // readable_ is added
