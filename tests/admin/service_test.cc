@@ -56,6 +56,17 @@ class ServiceTest : public testing::Test {
     return loaded.settings;
   }
 
+  // A client that waits for its answer, and the origin that has the request and has not answered.
+  std::pair<test::Peer, test::Peer> request_under_way() const {
+    std::uint16_t origin_port = 0;
+    const proxy::Fd origin = test::listen_on_free_port(origin_port);
+    test::Peer client = test::connect_to(port_);
+    client.send(test::get_request("http://127.0.0.1:" + std::to_string(origin_port) + "/"));
+    test::Peer upstream{proxy::Fd(accept(origin.get(), nullptr, nullptr))};
+    upstream.read_head();
+    return {std::move(client), std::move(upstream)};
+  }
+
   // Serves in a child; waits until it does.
   void start(const Settings& with) {
     child_ = fork();
@@ -117,12 +128,7 @@ TEST_F(ServiceTest, ADrainByCallIsAnsweredAndEndsTheProxy) {
 
 TEST_F(ServiceTest, WhatIsUnderWayMayFinish) {
   start(settings());
-  std::uint16_t origin_port = 0;
-  const proxy::Fd origin = test::listen_on_free_port(origin_port);
-  test::Peer client = test::connect_to(port_);
-  client.send(test::get_request("http://127.0.0.1:" + std::to_string(origin_port) + "/"));
-  test::Peer upstream{proxy::Fd(accept(origin.get(), nullptr, nullptr))};
-  upstream.read_head();
+  auto [client, upstream] = request_under_way();
   kill(child_, SIGTERM);
   for (int i = 0; i < 1000 && ask("/readyz")->status == 200; ++i) usleep(10000);
   EXPECT_EQ(ask("/readyz")->status, 503);
@@ -135,24 +141,14 @@ TEST_F(ServiceTest, WhatIsUnderWayMayFinish) {
 
 TEST_F(ServiceTest, ADrainHasAnEnd) {
   start(settings(R"(, "timeouts": {"drain": "300ms"})"));
-  std::uint16_t origin_port = 0;
-  const proxy::Fd origin = test::listen_on_free_port(origin_port);
-  test::Peer client = test::connect_to(port_);
-  client.send(test::get_request("http://127.0.0.1:" + std::to_string(origin_port) + "/"));
-  test::Peer upstream{proxy::Fd(accept(origin.get(), nullptr, nullptr))};
-  upstream.read_head();
+  auto [client, upstream] = request_under_way();
   kill(child_, SIGTERM);
   EXPECT_EQ(wait_for_end(), 0);
 }
 
 TEST_F(ServiceTest, ASecondSignalEndsTheDrain) {
   start(settings(R"(, "timeouts": {"drain": "1h"})"));
-  std::uint16_t origin_port = 0;
-  const proxy::Fd origin = test::listen_on_free_port(origin_port);
-  test::Peer client = test::connect_to(port_);
-  client.send(test::get_request("http://127.0.0.1:" + std::to_string(origin_port) + "/"));
-  test::Peer upstream{proxy::Fd(accept(origin.get(), nullptr, nullptr))};
-  upstream.read_head();
+  auto [client, upstream] = request_under_way();
   kill(child_, SIGTERM);
   for (int i = 0; i < 1000 && ask("/readyz")->status == 200; ++i) usleep(10000);
   kill(child_, SIGINT);
