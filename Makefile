@@ -79,7 +79,7 @@ objects = $(patsubst %.cc,$(OBJ)/%.o,$(1))
 POLICY_LIB := $(OBJ)/libpolicy.a
 PROXY_LIB := $(OBJ)/libproxy.a
 ADMIN_LIB := $(OBJ)/libadmin.a
-PROXY_LIBS := $(LLHTTP_LIBS) -levent_core -lcares -lspdlog -lfmt
+PROXY_LIBS := $(LLHTTP_LIBS) -levent_core -lcares -lspdlog -lfmt -lssl -lcrypto
 ADMIN_LIBS := -lprometheus-cpp-core -lpsl
 GTEST_LIBS := -lgmock -lgtest -lgtest_main
 
@@ -182,6 +182,13 @@ $(OUT)/policy-bench: $(OBJ)/tests/bench/policy_bench.o $(POLICY_LIB)
 bench-policy: build deps-bench ## the cost of one decision
 	$(again) $(BUILD)/policy-bench
 	@$(BUILD)/policy-bench
+# The learner in virtual time, for a simulator of providers to drive.
+$(OUT)/learning-driver: $(OBJ)/tests/bench/learning_driver.o $(ADMIN_LIB) $(POLICY_LIB)
+	$(call link)
+.PHONY: bench-learning
+bench-learning: build deps-test ## what learning reaches at simulated providers (ARGS="--scenarios S01,S14 --seeds 3")
+	$(again) $(BUILD)/learning-driver
+	@python3 tests/bench/learning.py --driver $(BUILD)/learning-driver --out $(BUILD)/bench-learning.txt $(ARGS)
 demo: build deps-test ## a server that misbehaves, with and without backoffd
 	@python3 tests/support/demo.py --backoffd $(BUILD)/backoffd
 install: build ## to PREFIX=/usr/local

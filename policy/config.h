@@ -73,7 +73,10 @@ struct ProviderConfig {
   LimitConfig limit;
   std::vector<OperationRule> operations;
   std::vector<std::string> alternates;  // hosts that serve the same paths, tried on failover
-  std::string upstream_roots;           // extra roots for TLS to this provider, PEM file
+  std::string upstream_roots;           // PEM file of roots that are trusted for its hosts besides the others
+  std::string client_certificate;       // PEM file shown to its hosts: the certificate, then its chain; empty: none
+  std::string client_key;               // PEM file of that certificate's key
+  std::string upstream_proxy;           // instead of the general one; "direct": none; empty: the general one
 };
 
 struct Config {

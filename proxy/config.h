@@ -43,6 +43,25 @@ struct Egress {
   bool connect_any_port = false;  // --connect-ports any
 };
 
+// Which CONNECT targets have their TLS ended here, with a leaf of our CA, instead of a tunnel.
+enum class InterceptMode { none, providers, hosts, all };
+
+struct Tls {
+  InterceptMode intercept = InterceptMode::none;
+  std::vector<std::string> intercept_hosts;       // host globs: with `hosts`, those of tls.intercept; with `providers`,
+                                                  // those of all providers
+  std::vector<std::string> passthrough;           // host globs that are never intercepted; wins over intercept
+  std::vector<std::string> upstream_roots;        // PEM files of roots that are trusted besides the system's
+  std::vector<std::string> insecure_skip_verify;  // hosts (no globs) whose certificate is not looked at
+};
+
+// The proxy that upstream connections go through.
+struct UpstreamProxy {
+  std::string url;                    // "http://host:port"; empty: none, upstreams are dialled directly
+  std::string credentials_file;       // one line user:password for Basic (RFC 7617); empty: none
+  std::vector<std::string> no_proxy;  // hosts, ".suffix" or "*.suffix", CIDRs, "*": dialled directly all the same
+};
+
 struct Config {
   std::vector<std::string> listen = {"127.0.0.1:8080"};
   unsigned workers = 0;                           // threads; 0: one a core this process may run on
@@ -56,6 +75,8 @@ struct Config {
   Timeouts timeouts;
   Limits limits;
   Egress egress;
+  Tls tls;
+  UpstreamProxy upstream_proxy;
 };
 
 }  // namespace backoffd::proxy
