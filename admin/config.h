@@ -22,11 +22,27 @@ struct AdminConfig {
   std::vector<std::string> hosts;         // admin.hosts: names a Host field may bear besides loopback ones
 };
 
+// Where the authority comes from that signs for intercepted hosts, unless one is given by its files.
+enum class CaKind { state_dir, ephemeral };
+inline constexpr std::array<std::string_view, 2> kCaKindNames = {"state_dir", "ephemeral"};
+constexpr std::string_view name(CaKind kind) { return kCaKindNames[static_cast<std::size_t>(kind)]; }
+
+struct TlsConfig {
+  CaKind ca = CaKind::state_dir;  // tls.ca: kept in state_dir from the first start on; or of this run alone, its key
+                                  // never on a disk
+  std::string ca_cert;            // tls.ca_cert: the operator's own: PEM, the issuing certificate first; empty: tls.ca
+  std::string ca_key;             // tls.ca_key: PEM, the key of that certificate; set where ca_cert is
+  std::string publish_dir;        // tls.publish_dir: where the public part is also written for clients, the certificate
+                                  // and the bundle; empty: nowhere else
+};
+
 struct Config {
   policy::Config policy;
   proxy::Config proxy;
   AdminConfig admin;
-  std::string state_dir;  // state_dir: where learned state is kept when learning.path is empty; empty: nowhere
+  TlsConfig tls;
+  std::string state_dir;  // state_dir: where learned state is kept when learning.path is empty, and the authority with
+                          // tls.ca state_dir; empty: nowhere
   LogLevel log_level = LogLevel::info;
 };
 
