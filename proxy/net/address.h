@@ -66,8 +66,13 @@ class Cidr {
   // REQUIRES: length <= base.bits().
   Cidr(const Address& base, unsigned length) : base_(base), length_(length) {}
 
+  const Address& base() const { return base_; }
+  unsigned length() const { return length_; }
   bool contains(const Address& address) const;
   std::string text() const;
+
+  friend bool operator==(const Cidr&, const Cidr&) = default;
+  friend auto operator<=>(const Cidr&, const Cidr&) = default;
 
  private:
   Address base_;

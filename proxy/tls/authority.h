@@ -14,26 +14,10 @@
 
 #include "policy/result.h"
 #include "policy/time.h"
-#include "proxy/net/address.h"
+#include "proxy/tls/name_constraints.h"
 #include "proxy/tls/openssl.h"
 
 namespace backoffd::proxy {
-
-// The names an authority may sign for (RFC 5280 4.2.1.10), critical. A DNS name covers itself and everything below it.
-// Addresses that are not listed are excluded, all of them where none is.
-struct NameConstraints {
-  bool any = false;                // no constraint at all: tls.intercept is "all"
-  std::vector<std::string> dns;    // lower case, no leading dot, sorted, none below another
-  std::vector<Address> addresses;  // sorted
-
-  bool permits(std::string_view host) const;  // a name or an address literal
-  bool operator==(const NameConstraints&) const = default;
-};
-
-// The narrowest constraints that cover host globs: "*.crossref.org" and "api.crossref.org" come to "crossref.org" and
-// "api.crossref.org", an address to itself; of "api-*.x.org" the labels behind the last wildcard count. A glob without
-// any ("*") lifts all constraints.
-NameConstraints constraints_for(const std::vector<std::string>& globs);
 
 class Authority {
  public:

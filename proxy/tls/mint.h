@@ -40,6 +40,7 @@ class Mint {
   struct Kept {
     std::string host;
     X509Ptr leaf;
+    policy::WallTime since;
     policy::WallTime renew_at;
   };
   using Order = std::list<Kept>;  // least recently used first

@@ -20,6 +20,8 @@ struct OpensslDelete {
   void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
   void operator()(X509* certificate) const { X509_free(certificate); }
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
+  void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
+  void operator()(STACK_OF(X509) * certificates) const { sk_X509_free(certificates); }
 };
 using BioPtr = std::unique_ptr<BIO, OpensslDelete>;
 using BioMethodPtr = std::unique_ptr<BIO_METHOD, OpensslDelete>;
@@ -29,6 +31,8 @@ using SslContextPtr = std::unique_ptr<SSL_CTX, OpensslDelete>;
 using SslSessionPtr = std::unique_ptr<SSL_SESSION, OpensslDelete>;
 using X509Ptr = std::unique_ptr<X509, OpensslDelete>;
 using X509StorePtr = std::unique_ptr<X509_STORE, OpensslDelete>;
+using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, OpensslDelete>;
+using X509StackPtr = std::unique_ptr<STACK_OF(X509), OpensslDelete>;  // does not own what it lists
 
 inline X509Ptr share(X509* certificate) {
   X509_up_ref(certificate);

@@ -30,7 +30,7 @@ class PassThrough {
   bool passes(std::string_view client, std::string_view host, policy::MonoTime now);
 
   // The client sent the alert `why` ("unknown_ca"), or offers nothing we can speak ("no http/1.1 in ALPN"). True: the
-  // pair is newly learned, which the caller logs.
+  // pair is newly learned, which the caller logs. REQUIRES: `why` is not empty.
   bool rejected(std::string_view client, std::string_view host, std::string_view why, policy::MonoTime now);
   // The connection ended around the handshake without a request. True: with this the pair is newly learned.
   bool closed_early(std::string_view client, std::string_view host, policy::MonoTime now);
@@ -55,13 +55,17 @@ class PassThrough {
   };
   using Order = std::list<Pair>;  // least recently touched first
 
-  Order::iterator touch(std::string key);  // GUARDED_BY(mutex_)
-  bool learn(Pair& pair, std::string_view why, policy::MonoTime now);
+  using Pairs = std::unordered_map<std::string_view, Order::iterator>;
+
+  // These three: with the mutex held.
+  Order::iterator touch(std::string key);  // made where there was none
+  void forget(Pairs::iterator pair);
+  static bool learn(Pair& pair, std::string_view why, policy::MonoTime now);
 
   const std::size_t capacity_;
   mutable std::mutex mutex_;
-  Order order_;                                                  // GUARDED_BY(mutex_)
-  std::unordered_map<std::string_view, Order::iterator> pairs_;  // GUARDED_BY(mutex_); keys are views into order_
+  Order order_;  // GUARDED_BY(mutex_)
+  Pairs pairs_;  // GUARDED_BY(mutex_); keys are views into order_
 };
 
 }  // namespace backoffd::proxy
