@@ -58,6 +58,8 @@ struct Tls {
 // The proxy that upstream connections go through.
 struct UpstreamProxy {
   std::string url;                    // "http://host:port"; empty: none, upstreams are dialled directly
+  std::string https_url;              // the one of https and tunnels where that is another: as url, or "direct"; empty:
+                                      // as url
   std::string credentials_file;       // one line user:password for Basic (RFC 7617); empty: none
   std::vector<std::string> no_proxy;  // hosts, ".suffix" or "*.suffix", CIDRs, "*": dialled directly all the same
 };
