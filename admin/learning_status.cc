@@ -52,6 +52,7 @@ Value show_key(const policy::KeyStatus& key, MonoTime now, WallTime wall) {
   out["requests"] = key.requests;
   out["retries"] = key.retries;
   out["throttle_answers"] = key.throttle_answers;
+  out["hints_ignored"] = key.hints_ignored;
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/hash.h"
+#include "policy/hint_value.h"
 #include "policy/text.h"
 
 namespace backoffd::policy {
@@ -13,9 +14,7 @@ namespace {
 
 constexpr std::size_t kLongestValue = 1024;  // bytes of one field; what is longer is no hint
 constexpr std::size_t kMostQuotas = 8;       // items of RateLimit, and of RateLimit-Policy, that are looked at
-constexpr std::int64_t kLargestCount = 999'999'999'999'999;  // an Integer of structured fields (RFC 9651 3.3.1)
 constexpr std::int64_t kLargestConcurrency = 1'000'000;
-constexpr auto kLongestTime = std::chrono::hours(24 * 366);  // a hint about more than a year is a mistake
 
 // One quota as a server describes it, from whichever fields.
 struct Quota {
@@ -61,19 +60,6 @@ struct QuotaList {
   auto end() const { return items.begin() + static_cast<std::ptrdiff_t>(size); }
 };
 
-std::optional<std::int64_t> parse_count(std::string_view text, std::int64_t least) {
-  const auto value = parse_unsigned(text);
-  if (!value || *value > kLargestCount || static_cast<std::int64_t>(*value) < least) return std::nullopt;
-  return static_cast<std::int64_t>(*value);
-}
-
-// > 0 and not absurd.
-std::optional<Duration> parse_window(std::string_view text) {
-  const auto value = parse_count(text, 1);
-  if (!value || *value > std::chrono::seconds(kLongestTime).count()) return std::nullopt;
-  return std::chrono::seconds(*value);
-}
-
 // The families of fields that each describe one quota with one number a field.
 enum Family : std::size_t { kDraft, kX, kXDashed, kFamilies };
 
@@ -98,9 +84,7 @@ class Reader {
 
  private:
   bool read_item(std::string_view item, Quota& quota);
-  std::optional<Duration> read_time(std::string_view text, bool may_be_epoch);
-  std::optional<Duration> until(std::chrono::sys_time<std::chrono::milliseconds> when);
-  WallTime origin() const;
+  std::optional<Duration> read_time(std::string_view text, TimeForms forms);
   void complete(Quota& quota) const;
   std::uint64_t scope() const;
 
@@ -166,52 +150,29 @@ void Reader::read() {
   }
 }
 
-WallTime Reader::origin() const {
-  for (const FieldView& field : response_.fields) {
-    if (!equals_ignoring_case(field.name, "date")) continue;
-    const auto received = std::chrono::floor<std::chrono::seconds>(response_.received);
-    const auto date = parse_http_date(trim(field.value), received);
-    // A Date far from our own clock is as wrong as an absurd hint, and would not fit WallTime in the worst case.
-    if (date && *date > received - kLongestTime && *date < received + kLongestTime) return *date;
-  }
-  return response_.received;
+std::optional<Duration> Reader::read_time(std::string_view text, TimeForms forms) {
+  const TimeLeft time = time_left(text, forms, response_);
+  if (!time.sound) ++hint_.ignored;
+  return time.left;
 }
 
-// Nothing, uncounted, when the time has come: "now" is a sound answer that tells nothing.
-std::optional<Duration> Reader::until(std::chrono::sys_time<std::chrono::milliseconds> when) {
-  const auto left = when - std::chrono::floor<std::chrono::milliseconds>(origin());
-  if (left > kLongestTime || left < -kLongestTime) {
-    ++hint_.ignored;
-    return std::nullopt;
-  }
-  return left > left.zero() ? std::optional<Duration>(left) : std::nullopt;
-}
-
-// Seconds left, or an HTTP-date, or (where servers do so) Unix time in seconds or milliseconds, told by its size.
-std::optional<Duration> Reader::read_time(std::string_view text, bool may_be_epoch) {
-  if (const auto value = parse_count(text, 0)) {
-    if (may_be_epoch && *value > 1'000'000'000'000) {
-      return until(std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(*value)));
-    }
-    if (may_be_epoch && *value > 1'000'000'000) return until(std::chrono::sys_seconds(std::chrono::seconds(*value)));
-    if (*value == 0) return std::nullopt;
-    if (const auto left = parse_window(text)) return left;
-  } else if (const auto date = parse_http_date(text, std::chrono::floor<std::chrono::seconds>(response_.received))) {
-    return until(*date);
-  }
-  ++hint_.ignored;
-  return std::nullopt;
-}
-
-// The longest of several: doubled by a proxy ("5, 5") or sent twice. A date has a comma of its own.
+// The longest of several: doubled by a proxy ("5, 5") or sent twice. A date has a comma of its own, and ends in GMT.
 void Reader::retry_after(Family, std::string_view value) {
   const auto take = [&](std::string_view text) {
-    const auto time = read_time(text, false);
+    const auto time = read_time(text, TimeForms::standard);
     if (time && (!hint_.retry_after || *time > *hint_.retry_after)) hint_.retry_after = time;
   };
-  if (value.empty() || !is_digit(value.front())) return take(value);
-  ListReader list(value);
-  while (const auto element = list.next()) take(*element);
+  if (!value.empty() && is_digit(value.front())) {
+    ListReader list(value);
+    while (const auto element = list.next()) take(*element);
+    return;
+  }
+  constexpr std::string_view kBetweenDates = " GMT,";
+  for (auto end = value.find(kBetweenDates); end != std::string_view::npos; end = value.find(kBetweenDates)) {
+    take(value.substr(0, end + kBetweenDates.size() - 1));
+    value = trim(value.substr(end + kBetweenDates.size()));
+  }
+  take(value);
 }
 
 // One item of RateLimit or RateLimit-Policy, or one member of the dictionary of draft -07. False: malformed.
@@ -248,11 +209,11 @@ bool Reader::read_item(std::string_view item, Quota& quota) {
       quota.remaining = parse_count(value, 0);
       if (!quota.remaining) return false;
     } else if (key == "w") {
-      quota.window = parse_window(value);
+      quota.window = parse_span(value);
       if (!quota.window) return false;
     } else if (key == "t" || key == "reset") {
       if (!parse_count(value, 0)) return false;
-      quota.reset = read_time(value, key == "reset");
+      quota.reset = read_time(value, key == "reset" ? TimeForms::any : TimeForms::standard);
     } else if (key == "qu") {
       quota.unit = unquote(value).value_or(value);
       if (equals_ignoring_case(quota.unit, "requests")) quota.unit = {};
@@ -264,8 +225,8 @@ bool Reader::read_item(std::string_view item, Quota& quota) {
 void Reader::ratelimit(Family, std::string_view value) {
   ListReader list(value);
   while (const auto item = list.next()) {
-    const bool member = item->starts_with("limit=") || item->starts_with("remaining=") || item->starts_with("reset=");
-    if (member) {
+    const std::string_view key = trim(item->substr(0, item->find('=')));
+    if (key == "limit" || key == "remaining" || key == "reset") {  // a member of the dictionary
       Quota copy = families_[kDraft];
       if (read_item(*item, copy)) {
         families_[kDraft] = copy;
@@ -306,7 +267,8 @@ void Reader::remaining(Family family, std::string_view value) {
   Quota& quota = families_[family];
   if (quota.remaining) return;
   ListReader list(value);
-  if (const auto first = list.next()) quota.remaining = parse_count(trim(first->substr(0, first->find(';'))), 0);
+  if (const auto first = list.next())
+    quota.remaining = parse_decimal_count(trim(first->substr(0, first->find(';'))), 0);
   if (!quota.remaining) ++hint_.ignored;
 }
 
@@ -318,30 +280,13 @@ void Reader::reset(Family family, std::string_view value) {
     const std::string_view first = list.next().value_or("");
     value = trim(first.substr(0, first.find(';')));
   }
-  quota.reset = read_time(value, true);
+  quota.reset = read_time(value, TimeForms::any);
 }
 
-// "1s", "5m", "60", and doubled by a proxy "1s, 1s".
 void Reader::interval(Family family, std::string_view value) {
-  struct Unit {
-    char letter;
-    std::int64_t seconds;
-  };
-  constexpr std::array<Unit, 4> kUnits = {{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}}};
-  value = ListReader(value).next().value_or("");
-  std::int64_t scale = 1;
-  for (const Unit& unit : kUnits) {
-    if (value.empty() || to_lower(value.back()) != unit.letter) continue;
-    scale = unit.seconds;
-    value.remove_suffix(1);
-    break;
-  }
-  const auto count = parse_window(trim(value));
-  if (!count || *count > Duration(kLongestTime) / scale) {
-    ++hint_.ignored;
-  } else {
-    families_[family].window = *count * scale;
-  }
+  const auto span = parse_interval(ListReader(value).next().value_or(""));
+  if (span) families_[family].window = span;
+  if (!span) ++hint_.ignored;
 }
 
 void Reader::concurrency(Family, std::string_view value) {

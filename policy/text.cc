@@ -88,18 +88,52 @@ class DateCursor {
     second_ = number(2);
   }
 
+  bool has(char c) {
+    if (!ok_ || !rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  // ISO 8601: hours and minutes, then seconds or not, then a fraction or not, rounded up.
+  void iso_time() {
+    hour_ = number(2);
+    literal(":");
+    minute_ = number(2);
+    if (!has(':')) return;
+    second_ = number(2);
+    if (!has('.')) return;
+    const std::size_t end = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    ok_ = ok_ && end > 0;
+    round_up_ = rest_.substr(0, end).find_first_not_of('0') != std::string_view::npos;
+    rest_.remove_prefix(end);
+  }
+
+  // Z, or how far the clock that was read is ahead of it.
+  std::chrono::minutes iso_offset() {
+    if (has('Z')) return std::chrono::minutes(0);
+    const bool behind = has('-');
+    if (!behind) literal("+");
+    const unsigned hours = number(2);
+    literal(":");
+    const unsigned minutes = number(2);
+    ok_ = ok_ && hours < 24 && minutes < 60;
+    const auto offset = std::chrono::hours(hours) + std::chrono::minutes(minutes);
+    return behind ? -offset : offset;
+  }
+
   std::optional<std::chrono::sys_seconds> at(unsigned year, unsigned month, unsigned day) const {
     const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(month + 1),
                                            std::chrono::day(day));
     if (!done() || !date.ok() || hour_ > 23 || minute_ > 59 || second_ > 60) return std::nullopt;
     return std::chrono::sys_days(date) + std::chrono::hours(hour_) + std::chrono::minutes(minute_) +
-           std::chrono::seconds(second_);
+           std::chrono::seconds(second_ + (round_up_ ? 1 : 0));
   }
 
  private:
   std::string_view rest_;
   bool ok_ = true;
   unsigned hour_ = 0, minute_ = 0, second_ = 0;
+  bool round_up_ = false;
 };
 
 std::optional<std::chrono::sys_seconds> parse_imf_fixdate(std::string_view text) {
@@ -246,6 +280,22 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text, s
   if (const auto date = parse_imf_fixdate(text)) return date;
   if (const auto date = parse_rfc850_date(text, now)) return date;
   return parse_asctime_date(text);
+}
+
+std::optional<std::chrono::sys_seconds> parse_iso_date(std::string_view text) {
+  DateCursor c(text);
+  const unsigned year = c.number(4);
+  c.literal("-");
+  const unsigned month = c.number(2);
+  c.literal("-");
+  const unsigned day = c.number(2);
+  if (!c.has('T')) c.literal("t");
+  c.iso_time();
+  const auto offset = c.iso_offset();
+  if (month == 0) return std::nullopt;
+  const auto time = c.at(year, month - 1, day);
+  if (!time) return std::nullopt;
+  return *time - offset;
 }
 
 HttpDate format_http_date(std::chrono::sys_seconds time) {

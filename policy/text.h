@@ -1,4 +1,4 @@
-// The small grammar that decisions read: tokens, lists, numbers, globs, HTTP-dates. Pure functions over views: nothing
+// The small grammar that decisions read: tokens, lists, numbers, globs, dates. Pure functions over views: nothing
 // here allocates, and all take time linear in their input, whatever it is (glob_match: in pattern times text).
 #pragma once
 
@@ -51,6 +51,10 @@ bool glob_match_ignoring_case(std::string_view pattern, std::string_view text);
 // is; the day's name must be one but is not checked against the date. A two-digit year that would be more than 50 years
 // after `now` means the century before (REQUIRES: now is in 1970 or later). Second 60 is the next minute's 0.
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text, std::chrono::sys_seconds now);
+
+// ISO 8601 as APIs write it (RFC 3339 5.6, and the same without seconds): "2026-11-23T13:00:07Z", also with a fraction,
+// which is rounded up to a second, or an offset "+01:00" in place of the Z.
+std::optional<std::chrono::sys_seconds> parse_iso_date(std::string_view text);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT". REQUIRES: the year is 0..9999.
 using HttpDate = std::array<char, 29>;

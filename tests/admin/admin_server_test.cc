@@ -13,6 +13,7 @@
 #include "admin/gates_route.h"
 #include "admin/json.h"
 #include "admin/learning_route.h"
+#include "admin/learning_status.h"
 #include "admin/metrics.h"
 #include "admin/state_route.h"
 #include "tests/support/running_proxy.h"
@@ -340,6 +341,15 @@ TEST(Metrics, WorkersAreAddedUpAndNamesAreUnique) {
   EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_bucket{le=\"+Inf\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_count 2\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_gate_mode{gate=\"contextual-retry\",mode=\"off\"} 1\n"));
+}
+
+TEST(Metrics, IgnoredHintsAreToldAsInTheLearningStatus) {
+  policy::KeyStatus key;
+  key.key = "k@h";
+  key.hints_ignored = 7;
+  EXPECT_THAT(metrics_text({{}, {key}, {}, {}}), HasSubstr("backoffd_key_ignored_hints_total{key=\"k@h\"} 7"));
+  const json::Value learning = learning_json({key}, {}, {});
+  EXPECT_EQ(*learning.find("providers")->find("k@h")->find("hints_ignored")->integer(), 7);
 }
 
 TEST(Metrics, SeriesOfKeysAreBoundedAndTheBusiestStay) {

@@ -92,6 +92,17 @@ struct EngineTest : testing::Test {
   Random random{1};
 };
 
+TEST_F(EngineTest, HintsThatWereIgnoredAreCountedByKey) {
+  Plan one = plan(get("api.crossref.org"));
+  first(one);
+  Hint hint;
+  hint.ignored = 2;
+  answer(one, 200, hint);
+  answer(one, 429, hint);
+  release(one);
+  EXPECT_EQ(status().hints_ignored, 4U);
+}
+
 TEST_F(EngineTest, AnExchangeHoldsASlotUntilItIsReleased) {
   Plan one = plan(get("api.crossref.org"));
   EXPECT_EQ(one.key(), "crossref@api.crossref.org");

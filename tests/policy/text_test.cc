@@ -186,6 +186,25 @@ TEST(HttpDate, GarbageIsNone) {
   EXPECT_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT" + std::string(65536, ' '), kNow));
 }
 
+TEST(IsoDate, AsApisWriteIt) {
+  const sys_seconds time = sys_days(2026y / 11 / 23) + 13h + 7s;
+  for (const auto* text :
+       {"2026-11-23T13:00:07Z", "2026-11-23t13:00:07Z", "2026-11-23T13:00:07.000Z", "2026-11-23T13:00:06.001Z",
+        "2026-11-23T13:00:07+00:00", "2026-11-23T14:30:07+01:30", "2026-11-22T23:59:07-13:01"}) {
+    EXPECT_EQ(parse_iso_date(text), time) << text;
+  }
+  EXPECT_EQ(parse_iso_date("2026-11-23T13:00Z"), time - 7s);
+  EXPECT_EQ(parse_iso_date("2024-02-29T23:59:60Z"), sys_days(2024y / 3 / 1));
+  for (const auto* bad :
+       {"", "2026-11-23", "2026-11-23T13:00:07", "2026-11-23 13:00:07Z", "2026-11-23T13Z", "2026-11-23T13:00:07.Z",
+        "2026-11-23T13:00:07.1", "2026-11-23T13:00:07ZZ", "2026-00-23T13:00:07Z", "2026-13-23T13:00:07Z",
+        "2026-02-29T13:00:07Z", "2026-11-23T24:00:00Z", "2026-11-23T13:60:00Z", "2026-11-23T13:00:61Z",
+        "2026-11-23T13:00:07+1:00", "2026-11-23T13:00:07+24:00", "2026-11-23T13:00:07+00:60", "26-11-23T13:00:07Z",
+        "Mon, 23 Nov 2026 13:00:07 GMT"}) {
+    EXPECT_FALSE(parse_iso_date(bad)) << bad;
+  }
+}
+
 TEST(HttpDate, WhatIsFormattedIsReadBack) {
   const auto text = [](sys_seconds time) {
     const HttpDate date = format_http_date(time);
@@ -208,6 +227,9 @@ TEST(HttpDate, RandomBytesAndBrokenDatesDoNoHarm) {
     for (int n = 0; n < 3; ++n) text[random.next() % text.size()] = static_cast<char>(random.next());
     (void)parse_http_date(text, kNow);
     (void)parse_http_date(std::string_view(text).substr(0, random.next() % text.size()), kNow);
+    std::string iso("2026-11-23T13:00:07.5+01:00");
+    for (int n = 0; n < 2; ++n) iso[random.next() % iso.size()] = static_cast<char>(random.next());
+    (void)parse_iso_date(std::string_view(iso).substr(0, random.next() % (iso.size() + 1)));
   }
 }
 
