@@ -49,12 +49,13 @@ std::optional<std::string> read_file(const std::string& path, std::size_t limit)
   }
 }
 
-std::string replace_file(const std::string& path, const std::string& text) {
+std::string replace_file(const std::string& path, const std::string& text, mode_t mode) {
   const std::string temporary = path + ".tmp";
-  proxy::Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  ::unlink(temporary.c_str());  // left by a crash; it would keep the mode and the owner that it has
+  proxy::Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return failed("open", temporary);
   std::string wrong;
-  if (!write_all(fd.get(), text)) {
+  if (::fchmod(fd.get(), mode) != 0 || !write_all(fd.get(), text)) {
     wrong = failed("write", temporary);
   } else if (::fsync(fd.get()) != 0) {
     wrong = failed("sync", temporary);

@@ -1,6 +1,8 @@
 // Whole files: read with a bound, replaced in one step. Blocks on the disk.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -10,7 +12,8 @@ namespace backoffd::admin {
 std::optional<std::string> read_file(const std::string& path, std::size_t limit);
 
 // Replaces the file at `path` by `text`: a reader, or a restart after a crash at any moment, finds the old or the new
-// one whole. Readable by this user only. Returns what went wrong, empty when nothing did. One writer at a time.
-std::string replace_file(const std::string& path, const std::string& text);
+// one whole. Of this `mode` whatever the umask, and never looser on the way. Returns what went wrong, empty when
+// nothing did. One writer at a time.
+std::string replace_file(const std::string& path, const std::string& text, mode_t mode = 0600);
 
 }  // namespace backoffd::admin

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 
 #include "admin/units.h"
 
@@ -14,16 +13,6 @@ namespace {
 using json::Value;
 using policy::MonoTime;
 using policy::WallTime;
-
-// "2026-11-23T13:40:00Z"
-std::string utc(WallTime time) {
-  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
 
 Value rate_or_null(double per_second) {
   return std::isfinite(per_second) && per_second > 0 ? Value(per_second) : Value();
@@ -39,11 +28,11 @@ Value show_key(const policy::KeyStatus& key, MonoTime now, WallTime wall) {
   out["configured_limit"] = rate_or_null(key.configured_limit);
   out["effective_limit"] = rate_or_null(key.effective_limit);
   out["paused_until"] = learner.paused_until > now && learner.paused_until != policy::kNever
-                            ? Value(utc(wall + (learner.paused_until - now)))
+                            ? Value(format_time(wall + (learner.paused_until - now)))
                             : Value();
   out["last_change"] = Value();
   if (!learner.reason.empty()) {
-    out["last_change"]["at"] = utc(wall - (now - learner.changed));
+    out["last_change"]["at"] = format_time(wall - (now - learner.changed));
     out["last_change"]["reason"] = learner.reason;
   }
   out["max_concurrency"] = key.max_concurrency > 0 ? Value(key.max_concurrency) : Value();

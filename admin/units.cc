@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 #include <optional>
 
 #include "policy/text.h"
@@ -90,6 +91,15 @@ std::string format_size(std::uint64_t bytes) {
     if (bytes != 0 && bytes % unit.size == 0) best = &unit;
   }
   return std::to_string(bytes / best->size) + (best == &kSizes[0] ? "" : std::string(best->name));
+}
+
+std::string format_time(policy::WallTime time) {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
 }
 
 }  // namespace backoffd::admin

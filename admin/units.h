@@ -1,4 +1,5 @@
-// Durations and sizes as people write them: a number and its unit, so that no figure is ever misread. Pure functions.
+// Durations, sizes and times as people write them: a number and its unit, so that no figure is ever misread. Pure
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -19,5 +20,8 @@ std::string format_duration(policy::Duration duration);
 // "64KiB", "1MiB", "2GiB", or plain bytes: "4096", "4096B".
 policy::Result<std::uint64_t> parse_size(std::string_view text);
 std::string format_size(std::uint64_t bytes);
+
+// "2026-11-23T13:40:00Z"
+std::string format_time(policy::WallTime time);
 
 }  // namespace backoffd::admin

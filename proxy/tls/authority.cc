@@ -116,7 +116,7 @@ Result<PkeyPtr> read_key(std::string_view pem) {
   const std::string why = openssl_error("unknown");
   if (key) return key;
   if (passphrase) return Error{"", "the key is protected by a passphrase; it must be without one"};
-  if (pem.find("-----BEGIN") == pem.npos)
+  if (pem.find("PRIVATE KEY-----") == pem.npos)
     return Error{"", "there is no key in it (PEM, \"-----BEGIN PRIVATE KEY-----\")"};
   return Error{"", "the key is unreadable: " + why};
 }
@@ -221,7 +221,7 @@ std::string Authority::chain_pem() const {
 std::string Authority::root_pem() const { return pem_of(root()); }
 
 std::string Authority::key_pem() const {
-  const BioPtr memory(BIO_new(BIO_s_secmem()));
+  const BioPtr memory(BIO_new(BIO_s_mem()));
   PEM_write_bio_PrivateKey(memory.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
   return read_all(memory.get());
 }

@@ -28,8 +28,9 @@ class Mint {
   static policy::Result<std::unique_ptr<Mint>> make(const Authority& authority, std::size_t capacity = 1024);
 
   // The leaf of `host` (as Target::host gives it: lower case, an IPv6 address without brackets), at hand or minted now
-  // (some 50 µs). Renewed once two thirds of its life are over. An error where the authority's constraints do not
-  // permit the host, or the name cannot stand in a certificate (longer than 253 octets, empty).
+  // (some 0.3 ms, of which OpenSSL 3.0 spends three quarters on encoding and decoding the key anew). Renewed once two
+  // thirds of its life are over. An error where the authority's constraints do not permit the host, or the name cannot
+  // stand in a certificate (longer than 253 octets, empty).
   policy::Result<X509Ptr> leaf(std::string_view host, policy::WallTime now);
 
   EVP_PKEY* key() const { return key_.get(); }

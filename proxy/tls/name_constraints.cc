@@ -10,9 +10,12 @@
 namespace backoffd::proxy {
 namespace {
 
-// Stands for "no name" in a list that must not be empty: no list would mean that every name is permitted, and an
-// excluded "" is an error to some readers (Java). Never resolves (RFC 6761 6.4).
+// Stand for nothing in a list of what is permitted, because no list would mean that all is. The name never resolves
+// (RFC 6761 6.4), the addresses are no host's. Excluding all of it instead is an error to some readers: Java 17 takes
+// no empty DNS name, and measures an IPv4 address against an excluded ::/0 until it runs off its end.
 constexpr std::string_view kNoName = "invalid";
+const Cidr kNoV4{Address::v4(0xffffffff), 32};
+const Cidr kNoV6{*Address::parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 128};
 
 const Cidr kAllV4{Address(), 0};
 const Cidr kAllV6{Address::v6({}), 0};
@@ -213,7 +216,7 @@ std::optional<Cidr> range_of(const ASN1_OCTET_STRING* octets) {
   return Cidr(base, ones);
 }
 
-// One list of the extension. `constrained`: whether it speaks of names, of addresses.
+// One list of the extension, without what stands for nothing.
 struct Listed {
   std::vector<std::string> dns;
   std::vector<Cidr> addresses;
@@ -234,11 +237,9 @@ Listed list_of(const Subtrees* subtrees) {
       if (name != kNoName) listed.dns.push_back(std::move(name));
     } else if (base->type == GEN_IPADD) {
       listed.speaks_of_addresses = true;
-      if (const auto range = range_of(base->d.iPAddress)) {
-        listed.addresses.push_back(*range);
-      } else {
-        listed.unreadable_range = true;
-      }
+      const auto range = range_of(base->d.iPAddress);
+      listed.unreadable_range = listed.unreadable_range || !range;
+      if (range && *range != kNoV4 && *range != kNoV6) listed.addresses.push_back(*range);
     }
   }
   return listed;
@@ -261,8 +262,13 @@ bool add_name_constraints(X509* certificate, const NameConstraints& constraints)
     (range.base().is_v6() ? v6 : v4) = true;
     ok = ok && append(permitted, GEN_IPADD, octets_of(range));
   }
-  if (!v4) ok = ok && append(excluded, GEN_IPADD, octets_of(kAllV4));
-  if (!v6) ok = ok && append(excluded, GEN_IPADD, octets_of(kAllV6));
+  if (!v4 && !v6) {
+    ok = ok && append(excluded, GEN_IPADD, octets_of(kAllV4)) && append(excluded, GEN_IPADD, octets_of(kAllV6));
+  } else if (!v4) {
+    ok = ok && append(permitted, GEN_IPADD, octets_of(kNoV4));
+  } else if (!v6) {
+    ok = ok && append(permitted, GEN_IPADD, octets_of(kNoV6));
+  }
   return ok && X509_add1_ext_i2d(certificate, NID_name_constraints, extension.get(), 1, X509V3_ADD_DEFAULT) == 1;
 }
 

@@ -41,9 +41,9 @@ struct NameConstraints {
 // leaves no label there ("*", "api.*", "10.0.0.*"), or a number, lifts all constraints.
 NameConstraints constraints_for(const std::vector<std::string>& globs);
 
-// Adds the extension, critical, unless `any`. Whatever family of addresses has no permitted range is excluded as a
-// whole: verifiers differ in what a permitted range of the one family says of the other. False: out of memory.
-// REQUIRES: nothing is excluded in `constraints`: what constraints_for() makes.
+// Adds the extension, critical, unless `any`. Without permitted addresses all are excluded; where one family has some
+// and the other none, that is said of the other too: verifiers differ in what the ranges of one family mean for the
+// other. False: openssl_error() says why. REQUIRES: nothing is excluded in `constraints`: what constraints_for() makes.
 bool add_name_constraints(X509* certificate, const NameConstraints& constraints);
 
 // What one certificate says; `any` where it has no such extension. An error when the extension cannot be read.

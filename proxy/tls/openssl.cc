@@ -15,4 +15,6 @@ std::string openssl_error(const char* otherwise) {
   return reason != nullptr ? reason : otherwise;
 }
 
+std::string default_roots_file() { return X509_get_default_cert_file(); }
+
 }  // namespace backoffd::proxy

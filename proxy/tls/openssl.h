@@ -43,4 +43,7 @@ inline X509Ptr share(X509* certificate) {
 // none.
 std::string openssl_error(const char* otherwise);
 
+// Where this build of OpenSSL looks for the roots it trusts by default; often there is no such file.
+std::string default_roots_file();
+
 }  // namespace backoffd::proxy
