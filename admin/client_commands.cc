@@ -39,7 +39,7 @@ CommandResult status_of_file(const std::string& path, Command::Output output, co
   if (!text) return failed(why + "; and " + path + ": " + std::strerror(errno));
   const auto file = parse_learned(*text);
   if (!file) return failed(why + "; and " + path + ": " + file.error().text());
-  if (file->version > kLearningVersion) return failed(why + "; and " + path + " is of a newer version");
+  if (file->newer()) return failed(why + "; and " + path + " is of a newer version");
   policy::Engine engine(config.policy, registrable_label);
   const auto now = Loop::now();
   const auto wall = Loop::wall_now();

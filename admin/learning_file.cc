@@ -124,6 +124,7 @@ std::string write_learned(const LearnedFile& file) {
   Value out;
   out["format"] = kFormat;
   out["version"] = file.version;
+  out["algorithm"] = file.algorithm;
   out["saved"] = std::chrono::duration<double>(file.saved.time_since_epoch()).count();
   out["keys"] = std::move(keys);
   return json::write(out, json::Layout::indented) + "\n";
@@ -142,9 +143,12 @@ policy::Result<LearnedFile> parse_learned(std::string_view text) {
   if (format && !(format->string() && *format->string() == kFormat)) reader.fail("format", "not learned state");
   const Value* version = reader.need("version");
   if (version && !(version->integer() && *version->integer() >= 1)) reader.fail("version", "not a version");
+  const Value* algorithm = root.find("algorithm");  // the first files named none
+  if (algorithm && !(algorithm->integer() && *algorithm->integer() >= 1)) reader.fail("algorithm", "not a version");
   if (reader.error()) return *reader.error();
   file.version = *version->integer();
-  if (file.version > kLearningVersion) return file;
+  file.algorithm = algorithm ? *algorithm->integer() : 1;
+  if (file.newer()) return file;
 
   double saved = 0;
   reader.need("saved");

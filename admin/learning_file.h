@@ -12,13 +12,17 @@
 
 namespace backoffd::admin {
 
-inline constexpr std::int64_t kLearningVersion = 1;
+inline constexpr std::int64_t kLearningVersion = 1;   // of the form of the file
 inline constexpr std::size_t kMaxLearnedKeys = 4096;  // as many as the engine keeps
 
 struct LearnedFile {
-  std::int64_t version = kLearningVersion;  // a newer one than kLearningVersion: `keys` were not read
+  std::int64_t version = kLearningVersion;
+  std::int64_t algorithm = policy::kLearningAlgorithm;  // that learned what it says
   policy::WallTime saved{};
   std::vector<policy::LearnedKey> keys;
+
+  // Not for this program: then neither `saved` nor `keys` were read.
+  bool newer() const { return version > kLearningVersion || algorithm > policy::kLearningAlgorithm; }
 };
 
 std::string write_learned(const LearnedFile& file);

@@ -30,8 +30,7 @@ LearningStore::LearningStore(std::string path, Tell tell) : path_(std::move(path
 
 LearningStore::Learned LearningStore::open(policy::WallTime now) {
   if (is_no_file(path_)) {
-    state_ = State::never;
-    tell_("learning: " + path_ + " is no file; it is left alone, and this run neither reads nor keeps learned state");
+    keep_nothing("is no file");
     return {};
   }
   take_lock();
@@ -48,11 +47,10 @@ LearningStore::Learned LearningStore::open(policy::WallTime now) {
     move_aside(now, file.error().text());
     return {};
   }
-  if (file->version > kLearningVersion) {
-    state_ = State::never;
-    tell_("learning: " + path_ + " is of version " + std::to_string(file->version) + ", newer than " +
-          std::to_string(kLearningVersion) +
-          ", the newest that is known here; it is left alone, and this run neither reads nor keeps learned state");
+  if (file->newer()) {
+    keep_nothing("is of version " + std::to_string(file->version) + " and algorithm " +
+                 std::to_string(file->algorithm) + ", newer than " + std::to_string(kLearningVersion) + " and " +
+                 std::to_string(policy::kLearningAlgorithm) + ", the newest known here");
     return {};
   }
   return {std::move(file->keys), std::max(policy::Duration::zero(), policy::Duration(now - file->saved))};
@@ -76,8 +74,7 @@ bool LearningStore::take_lock() {
       fail("cannot lock " + lock_path + ": " + std::strerror(errno));
       return false;
     }
-    state_ = State::never;
-    tell_("learning: " + path_ + " is in use by another process; this one neither reads nor keeps learned state");
+    keep_nothing("is in use by another process");
     return false;
   }
   lock_ = std::move(fd);
@@ -85,13 +82,20 @@ bool LearningStore::take_lock() {
   return true;
 }
 
+void LearningStore::keep_nothing(const std::string& why) {
+  state_ = State::never;
+  tell_(Weight::error,
+        "learning: " + path_ + " " + why + "; it is left alone, and this run neither reads nor keeps learned state");
+}
+
 void LearningStore::move_aside(policy::WallTime now, const std::string& why) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   const std::string aside = path_ + ".corrupt-" + std::to_string(seconds);
   const bool moved = std::rename(path_.c_str(), aside.c_str()) == 0;
-  tell_("learning: " + path_ + " is not usable (" + why + "); " +
-        (moved ? "moved to " + aside : "it cannot be moved aside (" + std::string(std::strerror(errno)) + ")") +
-        ", learning starts empty");
+  tell_(Weight::warning,
+        "learning: " + path_ + " is not usable (" + why + "); " +
+            (moved ? "moved to " + aside : "it cannot be moved aside (" + std::string(std::strerror(errno)) + ")") +
+            ", learning starts empty");
 }
 
 void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std::uint64_t version,
@@ -104,15 +108,15 @@ void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std:
 void LearningStore::save(policy::WallTime wall, std::uint64_t version, const Snapshot& snapshot) {
   if (version == saved_version_ || state_ == State::never) return;
   if (state_ == State::waiting && !take_lock()) return;
-  const std::string wrong = replace_file(path_, write_learned({kLearningVersion, wall, snapshot()}));
+  const std::string wrong = replace_file(path_, write_learned({.saved = wall, .keys = snapshot()}));
   if (!wrong.empty()) return fail(wrong);
   saved_version_ = version;
-  if (!failure_.empty()) tell_("learning: state is kept in " + path_ + " again");
+  if (!failure_.empty()) tell_(Weight::info, "learning: state is kept in " + path_ + " again");
   failure_.clear();
 }
 
 void LearningStore::fail(const std::string& what) {
-  if (what != failure_) tell_("learning: state is not kept: " + what + "; it will be tried again");
+  if (what != failure_) tell_(Weight::warning, "learning: state is not kept: " + what + "; it will be tried again");
   failure_ = what;
 }
 

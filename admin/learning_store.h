@@ -5,8 +5,8 @@
 //
 //   open() --lock taken, file read--> keeping           saves replace the file as a whole, or not at all
 //          --folder not usable yet--> waiting           each save tries again to take the lock
-//          --lock held by another process, file of a newer version, or no file at all but a folder or a device--> never
-//                                              this run keeps nothing
+//          --lock held by another process, file of a newer version or algorithm, or no file at all but a folder or a
+//            device--> never                   this run neither reads nor keeps anything, and leaves the file alone
 #pragma once
 
 #include <functional>
@@ -21,12 +21,13 @@ namespace backoffd::admin {
 
 class LearningStore {
  public:
-  using Tell = std::function<void(const std::string& sentence)>;
+  enum class Weight { info, warning, error };  // error: this run keeps nothing
+  using Tell = std::function<void(Weight weight, const std::string& sentence)>;
   using Snapshot = std::function<std::vector<policy::LearnedKey>()>;
 
   static constexpr policy::Duration kBetweenSaves = std::chrono::seconds(5);
 
-  // `tell` is called with each warning, during the calls below.
+  // `tell` is called during the calls below.
   LearningStore(std::string path, Tell tell);
 
   struct Learned {
@@ -47,6 +48,7 @@ class LearningStore {
   enum class State { waiting, keeping, never };
 
   bool take_lock();
+  void keep_nothing(const std::string& why);
   void move_aside(policy::WallTime now, const std::string& why);
   void fail(const std::string& what);
 

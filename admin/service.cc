@@ -123,7 +123,10 @@ void Service::log_start() const {
 void Service::open_learning() {
   const std::string path = learning_path(settings_.config);
   if (path.empty()) return;
-  learning_.emplace(path, [](const std::string& sentence) { spdlog::warn("{}", sentence); });
+  learning_.emplace(path, [](LearningStore::Weight weight, const std::string& sentence) {
+    constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    spdlog::log(kLevels[static_cast<std::size_t>(weight)], "{}", sentence);
+  });
   const auto learned = learning_->open(Loop::wall_now());
   if (!learned.keys.empty()) {
     engine_.restore(learned.keys, learned.age, Loop::now());

@@ -53,6 +53,10 @@ struct LearnerStatus {
   std::string reason;                 // ... and why, in words
 };
 
+// Grows when figures of LearnedKey come to mean something else. An older one's figures are a start for this one; a
+// newer one's are not for this program.
+inline constexpr std::int64_t kLearningAlgorithm = 1;
+
 // What a restart keeps of a key. A reader that finds only the first four fields restores what they say.
 struct LearnedKey {
   std::string key;

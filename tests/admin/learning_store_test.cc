@@ -25,6 +25,7 @@ using policy::WallTime;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using Weight = LearningStore::Weight;
 
 const WallTime kNow{std::chrono::seconds(1'800'000'000)};
 
@@ -46,7 +47,10 @@ class LearningStoreTest : public testing::Test {
 
   LearningStore store() { return store_at(path_); }
   LearningStore store_at(const std::string& path) {
-    return LearningStore(path, [this](const std::string& sentence) { told_.push_back(sentence); });
+    return LearningStore(path, [this](Weight weight, const std::string& sentence) {
+      told_.push_back(sentence);
+      weights_.push_back(weight);
+    });
   }
   LearningStore::Snapshot one(double reduction) {
     return [reduction] { return std::vector{key("a@a.example", reduction)}; };
@@ -63,6 +67,7 @@ class LearningStoreTest : public testing::Test {
   std::filesystem::path folder_;
   std::string path_;
   std::vector<std::string> told_;
+  std::vector<Weight> weights_;
 };
 
 TEST(LearningFile, WhatIsWrittenReadsBackAsTheSame) {
@@ -73,7 +78,7 @@ TEST(LearningFile, WhatIsWrittenReadsBackAsTheSame) {
   full.concurrency = 3;
   full.ban_seconds = 60.5;
   full.paused_seconds = 7;
-  const std::string text = write_learned({kLearningVersion, kNow, {full, key("b@b", 0)}});
+  const std::string text = write_learned({.saved = kNow, .keys = {full, key("b@b", 0)}});
   const auto file = parse_learned(text);
   ASSERT_TRUE(file) << file.error().text();
   EXPECT_EQ(file->saved, kNow);
@@ -114,6 +119,8 @@ TEST(LearningFile, WhatNoFileOfOursHoldsIsRefused) {
         head + R"([{"key": "a", "key": "b"}]})",
         std::string(R"({"format": "other", "version": 1, "saved": 1, "keys": []})"),
         std::string(R"({"format": "backoffd-learning", "version": 0, "saved": 1, "keys": []})"),
+        std::string(R"({"format": "backoffd-learning", "version": 1, "algorithm": 0, "saved": 1, "keys": []})"),
+        std::string(R"({"format": "backoffd-learning", "version": 1, "algorithm": "g", "saved": 1, "keys": []})"),
         std::string(R"({"format": "backoffd-learning", "version": 1, "saved": -1, "keys": []})"),
         std::string(R"({"format": "backoffd-learning", "version": 1, "saved": 1e300, "keys": []})")}) {
     EXPECT_FALSE(parse_learned(text)) << text;
@@ -123,7 +130,7 @@ TEST(LearningFile, WhatNoFileOfOursHoldsIsRefused) {
 TEST(LearningFile, FiguresThatAreNoNumbersDoNotMakeAFileThatCannotBeRead) {
   LearnedKey odd = key("a@a", std::numeric_limits<double>::quiet_NaN());
   odd.key = "a@\xff";
-  const std::string text = write_learned({kLearningVersion, kNow, {odd}});
+  const std::string text = write_learned({.saved = kNow, .keys = {odd}});
   ASSERT_TRUE(parse_learned(text)) << text;
   EXPECT_EQ(parse_learned(text)->keys[0].reduction_pct, 0);
 }
@@ -199,16 +206,32 @@ TEST_F(LearningStoreTest, AFileThatDoesNotParseIsMovedAsideAndSoKept) {
   EXPECT_TRUE(parse_learned(text()));
 }
 
-TEST_F(LearningStoreTest, ANewerVersionIsLeftAlone) {
-  const std::string newer = R"({"format": "backoffd-learning", "version": 2, "wonders": []})";
-  write(newer);
+TEST_F(LearningStoreTest, ANewerVersionOrAlgorithmIsLeftAlone) {
+  for (const std::string& newer :
+       {std::string(R"({"format": "backoffd-learning", "version": 2, "wonders": []})"),
+        R"({"format": "backoffd-learning", "version": 1, "algorithm": )" +
+            std::to_string(policy::kLearningAlgorithm + 1) + R"(, "keys": [{"key": "a@b", "reduction_pct": 20}]})"}) {
+    write(newer);
+    told_.clear();
+    weights_.clear();
+    auto s = store();
+    EXPECT_THAT(s.open(kNow).keys, IsEmpty());
+    ASSERT_EQ(told_.size(), 1U);
+    EXPECT_THAT(told_[0], HasSubstr("the newest known here; it is left alone"));
+    EXPECT_THAT(weights_, ElementsAre(Weight::error));
+    s.maybe_save(MonoTime(100s), kNow, 1, one(20));
+    s.save(kNow, 2, one(20));
+    EXPECT_EQ(text(), newer);
+  }
+}
+
+TEST_F(LearningStoreTest, WhatAnOlderAlgorithmLearnedIsAStart) {
+  write(R"({"format": "backoffd-learning", "version": 1, "saved": 1800000000, "keys": [{"key": "a@b"}]})");
   auto s = store();
-  EXPECT_THAT(s.open(kNow).keys, IsEmpty());
-  ASSERT_EQ(told_.size(), 1U);
-  EXPECT_THAT(told_[0], HasSubstr("is of version 2, newer than 1"));
-  s.maybe_save(MonoTime(100s), kNow, 1, one(20));
-  s.save(kNow, 2, one(20));
-  EXPECT_EQ(text(), newer);
+  EXPECT_EQ(s.open(kNow).keys.size(), 1U);
+  EXPECT_THAT(told_, IsEmpty());
+  s.save(kNow, 1, one(20));
+  EXPECT_EQ(parse_learned(text())->algorithm, policy::kLearningAlgorithm);
 }
 
 TEST_F(LearningStoreTest, AFolderOrAPipeInItsPlaceIsNeitherMovedNorReplaced) {
@@ -302,7 +325,7 @@ TEST_F(LearningStoreTest, AKillInTheMiddleOfASaveHarmsNothing) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      LearningStore s(path_, [](const std::string&) {});
+      LearningStore s(path_, [](Weight, const std::string&) {});
       s.open(kNow);
       for (std::uint64_t version = 1;; ++version) {
         s.save(kNow, version, [&] {

@@ -102,7 +102,7 @@ class ServiceTest : public testing::Test {
     key.base_rate = 10;
     key.recovery_times = {2, 2};
     const policy::WallTime now = proxy::Loop::wall_now();
-    ASSERT_EQ(replace_file(state_path(), write_learned({kLearningVersion, now, {key}})), "");
+    ASSERT_EQ(replace_file(state_path(), write_learned({.saved = now, .keys = {key}})), "");
   }
   std::string state_path() { return folder_ / "learning.json"; }
 

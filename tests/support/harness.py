@@ -51,18 +51,19 @@ class ProviderProcess(Child):
 
 
 class ProxyProcess(Child):
-    """backoffd on free loopback ports; `url` is what a client takes as its proxy."""
+    """backoffd on free loopback ports; `url` is what a client takes as its proxy. `within` is a command that executes
+    the one that follows it in its own place (nice, unshare)."""
 
-    def __init__(self, binary: Path, log: Path, *arguments: str) -> None:
+    def __init__(self, binary: Path, log: Path, *arguments: str, within: tuple[str, ...] = (), **popen: object) -> None:
         self.port, self.admin_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [
-            str(binary), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}",
+            *within, str(binary), "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}",
             "--allow", "127.0.0.0/8", "--allow", "::1/128", *arguments,
         ]  # fmt: skip
         self._log = log.open("ab")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFD_", "DOCSTOKG_"))}
-        super().__init__(command, stdout=self._log, stderr=subprocess.STDOUT, env=clean)
+        super().__init__(command, stdout=self._log, stderr=subprocess.STDOUT, env=clean, **popen)
         until = time.monotonic() + START
         while not _accepts(self.port):
             if self.process.poll() is not None or time.monotonic() > until:
