@@ -37,6 +37,21 @@ struct LearningConfig {
   bool probe = true;                               // learning.probe: may a reduction be given back by probing
 };
 
+// When an experiment is judged how (policy/comparison.h). Shares and rises are fractions.
+struct ExperimentConfig {
+  double success_drop = 0.01;      // gates.thresholds.success_drop: success lower by this -> rollback
+  double latency_rise = 0.10;      // gates.thresholds.latency_rise: latency higher by this -> rollback
+  double throttled_share = 0.001;  // gates.thresholds.throttled_share: fewer throttled exchanges need no reducing
+  double memory_growth = 0.20;     // gates.thresholds.memory_growth: memory higher by this -> observe
+  double cpu_rise = 0.05;          // gates.thresholds.cpu_rise: CPU time per exchange higher by this -> observe
+  double alpha = 0.01;             // gates.thresholds.alpha: probability that a harmless gate is ever rolled back
+  int min_exchanges = 200;         // gates.thresholds.min_exchanges: of each arm, before there is a verdict
+  int min_units = 10;              // gates.thresholds.min_units: ... units of each arm, where they are no requests
+  // gates.thresholds.settle: an exchange counts this long after it began, whichever way it ends; otherwise the arm that
+  // fails faster would look worse as long as the other's failures are still under way.
+  Duration settle = std::chrono::minutes(2);
+};
+
 // One rule that tells the operation of requests to a provider; globs, an empty one matches anything.
 struct OperationRule {
   std::string host;
@@ -84,7 +99,8 @@ struct Config {
   LearningConfig learning;
   GateSetting contextual_retry = default_setting(GateId::contextual_retry);
   GateSetting provider_learning = default_setting(GateId::provider_learning);
-  bool allow_request_override = false;    // gates.allow_request_override
+  bool allow_request_override = false;  // gates.allow_request_override
+  ExperimentConfig experiment;
   std::vector<ProviderConfig> providers;  // first match wins
   LimitConfig default_limits;             // hosts of no configured provider
 };

@@ -56,6 +56,7 @@ Arm choose_arm(GateId id, const GateSetting& setting, std::string_view provider,
   // The unit's own point in [0, 100), 53 bits of it: raising the percentage only ever adds units.
   const double point = static_cast<double>(hash(unit, hash(name(id))) >> 11) * 0x1.0p-53 * 100.0;
   Arm arm;
+  arm.assigned = true;
   arm.treated = point < setting.percentage;
   arm.shadow = arm.treated && setting.mode == GateMode::shadow;
   return arm;

@@ -31,6 +31,11 @@ inline constexpr std::array<std::string_view, 4> kGateUnitNames = {"request", "c
 constexpr std::string_view name(GateUnit unit) { return kGateUnitNames[static_cast<std::size_t>(unit)]; }
 std::optional<GateUnit> parse_gate_unit(std::string_view text);
 
+// Who acts on the verdict of a gate's comparison (policy/guard.h).
+enum class GuardMode { off, report, enforce };
+inline constexpr std::array<std::string_view, 3> kGuardModeNames = {"off", "report", "enforce"};
+constexpr std::string_view name(GuardMode mode) { return kGuardModeNames[static_cast<std::size_t>(mode)]; }
+
 struct GateSetting {
   GateMode mode = GateMode::off;
   double percentage = 100.0;  // 0..100, share of the units that are treated when mode is shadow or on
@@ -38,6 +43,9 @@ struct GateSetting {
   std::vector<std::string> providers;  // globs over the provider's name; empty: all
   Duration slice = std::chrono::minutes(10);
   Duration washout = std::chrono::minutes(1);  // first part of a slice that a comparison leaves out
+  GuardMode guard = GuardMode::report;
+  std::vector<double> ramp;               // percentages to go through in place of `percentage`; empty: none
+  Duration step = std::chrono::hours(1);  // ... staying this long at each
 
   bool operator==(const GateSetting&) const = default;
 };
@@ -45,11 +53,12 @@ struct GateSetting {
 // The built-in setting of a gate: off; unit request for contextual-retry, slice for provider-learning.
 GateSetting default_setting(GateId id);
 
-// Where a setting came from, weakest first. The strongest layer that is set wins as a whole. The request header is not
-// a layer here: it speaks for one request only.
-enum class GateLayer { builtin, config, environment, command_line, admin };
-inline constexpr std::array<std::string_view, 5> kGateLayerNames = {"default", "config", "environment", "command_line",
-                                                                    "admin"};
+// Where a setting came from, weakest first. The strongest layer that is set wins as a whole; the guard's says that a
+// gate was rolled back, or how far its ramp has come. The request header is not a layer here: it speaks for one request
+// only.
+enum class GateLayer { builtin, config, environment, command_line, admin, guard };
+inline constexpr std::array<std::string_view, 6> kGateLayerNames = {"default",      "config", "environment",
+                                                                    "command_line", "admin",  "guard"};
 constexpr std::string_view name(GateLayer layer) { return kGateLayerNames[static_cast<std::size_t>(layer)]; }
 
 // One gate with all its layers. A plain value; the Engine keeps one per GateId behind its mutex.
@@ -69,6 +78,7 @@ class Gate {
 
 // The arm of one exchange. `treated` without `shadow` is the only combination that changes behaviour.
 struct Arm {
+  bool assigned = false;    // the gate draws for it: without it, it is on neither side
   bool treated = false;     // falls on the treatment side
   bool shadow = false;      // ... but the treatment is only computed and reported
   bool overridden = false;  // chosen by the request itself: never part of a comparison
