@@ -41,6 +41,11 @@ std::string check_host_glob(std::string_view text) {
   return {};
 }
 
+std::string check_host(std::string_view text) {
+  if (text.find_first_of("*?") != std::string_view::npos) return "must be one host, not a pattern";
+  return check_host_glob(text);
+}
+
 std::string check_destination(std::string_view text) {
   return text.find('/') == std::string_view::npos ? check_host_glob(text) : check_cidr(text);
 }

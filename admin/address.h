@@ -22,6 +22,8 @@ bool is_loopback(const proxy::Address& address);
 std::string check_cidr(std::string_view text);
 // A host name whose parts may hold `*` and `?`: "*.example.org"; or an address.
 std::string check_host_glob(std::string_view text);
+// A host name or address, no glob.
+std::string check_host(std::string_view text);
 // A range, or a host glob.
 std::string check_destination(std::string_view text);
 // A numeric address, with or without a port: "192.0.2.53", "[2001:db8::53]:5353".

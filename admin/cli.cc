@@ -27,7 +27,8 @@ constexpr const char* kFooter =
 
 // What the flags say, as CLI11 fills it in.
 struct Flags {
-  std::vector<std::string> listen, allow, set;
+  std::vector<std::string> listen, allow, set, upstream_ca;
+  std::string intercept, ca, ca_cert, ca_key;
   std::string config, admin, workers, state_dir, connect_ports, access_log, learning_path;
   std::optional<bool> contextual_retry, provider_learning;
   bool check = false, status = false, help_keys = false;
@@ -38,6 +39,7 @@ struct Flags {
 
 void add_flags(CLI::App& app, Flags& flags) {
   const char* const kRunning = "Running";
+  const char* const kHttps = "HTTPS";
   const char* const kGates = "Gates";
   const char* const kAsking = "Asking";
   const auto once = CLI::MultiOptionPolicy::TakeLast;
@@ -66,6 +68,19 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)
       ->group(kRunning);
+
+  app.add_option("--intercept", flags.intercept, "hosts whose https is looked into (none); lists may hold globs")
+      ->type_name("none|providers|all|LIST")
+      ->group(kHttps);
+  app.add_option("--upstream-ca", flags.upstream_ca, "PEM file of roots to trust besides the system's; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->group(kHttps);
+  app.add_option("--ca", flags.ca, "where the CA of intercepted hosts is kept: in --state-dir, or in memory only")
+      ->type_name("state_dir|ephemeral")
+      ->group(kHttps);
+  app.add_option("--ca-cert", flags.ca_cert, "PEM file of a CA of your own instead")->type_name("FILE")->group(kHttps);
+  app.add_option("--ca-key", flags.ca_key, "PEM file of its private key")->type_name("FILE")->group(kHttps);
 
   app.add_flag_function(
          "--enable-contextual-retry", [&](std::int64_t n) { flags.contextual_retry = n > 0; },
@@ -129,6 +144,13 @@ policy::Result<std::vector<Assignment>> assignments_of(const Flags& flags) {
   }
   add("--connect-ports", "egress.connect_ports", flags.connect_ports);
   add("--access-log", "access_log", flags.access_log);
+  add("--intercept", "tls.intercept", flags.intercept);
+  for (const std::string& one : flags.upstream_ca) {
+    out.push_back({.source = "--upstream-ca", .path = "tls.upstream_roots", .value = one, .append = true});
+  }
+  add("--ca", "tls.ca", flags.ca);
+  add("--ca-cert", "tls.ca_cert", flags.ca_cert);
+  add("--ca-key", "tls.ca_key", flags.ca_key);
   add("--provider-learning-path", "learning.path", flags.learning_path);
   if (flags.contextual_retry) {
     out.push_back({"--enable-contextual-retry", "gates.contextual-retry", *flags.contextual_retry});

@@ -1,4 +1,5 @@
 // Rules between keys.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -84,12 +85,65 @@ void check_providers(const Config& config, Problems& problems) {
   check_roles(config.policy.default_limits, "default_limits", problems);
 }
 
+// What is intercepted needs a CA, and with `providers` it is their hosts.
+void check_tls(Config& config, Problems& problems) {
+  using proxy::InterceptMode;
+  const TlsConfig& ca = config.tls;
+  if (ca.ca_cert.empty() != ca.ca_key.empty()) {
+    const bool has_key = ca.ca_cert.empty();
+    problems.push_back({has_key ? "tls.ca_key" : "tls.ca_cert",
+                        json::write(has_key ? ca.ca_key : ca.ca_cert) + ": needs " +
+                            (has_key ? "tls.ca_cert, its certificate" : "tls.ca_key, its private key")});
+  }
+  proxy::Tls& tls = config.proxy.tls;
+  if (tls.intercept == InterceptMode::none) return;
+  if (ca.ca == CaKind::state_dir && config.state_dir.empty() && ca.ca_cert.empty() && ca.ca_key.empty()) {
+    problems.push_back(
+        {"tls.intercept",
+         "needs a CA: set state_dir, a folder to keep it in, or tls.ca to \"ephemeral\", or tls.ca_cert and "
+         "tls.ca_key"});
+  }
+  if (tls.intercept != InterceptMode::providers) return;
+  tls.intercept_hosts.clear();
+  for (const auto& provider : config.policy.providers) {
+    tls.intercept_hosts.insert(tls.intercept_hosts.end(), provider.hosts.begin(), provider.hosts.end());
+  }
+  if (tls.intercept_hosts.empty()) {
+    problems.push_back({"tls.intercept", "\"providers\": there is none; name them and their hosts in providers"});
+  }
+}
+
+void check_upstreams(const Config& config, Problems& problems) {
+  const proxy::UpstreamProxy& parent = config.proxy.upstream_proxy;
+  const auto is_own = [&](const std::string& url) {
+    return std::any_of(config.proxy.listen.begin(), config.proxy.listen.end(),
+                       [&](const std::string& listen) { return url == "http://" + listen; });
+  };
+  const auto check = [&](const std::string& url, const std::string& where) {
+    if (is_own(url)) problems.push_back({where, json::write(url) + ": is this proxy itself (listen)"});
+  };
+  check(parent.url, "upstream_proxy");
+  check(parent.https_url, "upstream_proxy.https");
+  for (std::size_t i = 0; i < config.policy.providers.size(); ++i) {
+    const auto& provider = config.policy.providers[i];
+    const std::string where = json::join("providers", i);
+    check(provider.upstream_proxy, json::join(where, "upstream_proxy"));
+    if (provider.client_certificate.empty() == provider.client_key.empty()) continue;
+    const bool has_key = provider.client_certificate.empty();
+    problems.push_back({json::join(where, has_key ? "client_key" : "client_certificate"),
+                        json::write(has_key ? provider.client_key : provider.client_certificate) + ": needs " +
+                            (has_key ? "client_certificate" : "client_key") + ", too"});
+  }
+}
+
 }  // namespace
 
 void check_config(Config& config, Problems& problems) {
   check_listeners(config, problems);
   check_bounds(config, problems);
   check_providers(config, problems);
+  check_tls(config, problems);
+  check_upstreams(config, problems);
 }
 
 }  // namespace backoffd::admin

@@ -34,6 +34,7 @@ struct ConnectPorts : Scalar {
   std::string type() const { return "list of ports, or \"any\""; }
   std::string range() const { return ports.range(); }
   Spelling spelling() const { return Spelling::list; }
+  std::vector<std::string> words() const { return {"any"}; }
   bool read(proxy::Egress& field, const Place& place) const {
     const std::string* text = place.value.string();
     field.connect_any_port = text && *text == "any";
@@ -77,7 +78,8 @@ Keys<Config> general_keys() {
       key<Config>("workers", Integer<unsigned>(0, 256), FIELD(proxy.workers),
                   "threads; 0: one for each core this process may run on"),
       key<Config>("state_dir", Word("path"), FIELD(state_dir),
-                  "folder of learned state (learning.json) where learning.path is empty; empty: not kept"),
+                  "folder of what is kept over restarts: learned state (learning.json) where learning.path is empty, "
+                  "the CA (ca/) with tls.ca state_dir; empty: nothing is kept"),
       key<Config>("access_log", Word("path", check_not_empty), FIELD(proxy.access_log),
                   "file of the access log, \"-\" (standard output) or \"off\""),
       key<Config>("log_level", Choice<LogLevel>(kLogLevelNames), FIELD(log_level),
@@ -206,7 +208,7 @@ Keys<Config> limit_and_provider_keys() {
 const Keys<Config>& config_keys() {
   static const Keys<Config> keys = [] {
     Keys<Config> all;
-    for (const auto& section : {general_keys(), retry_keys(), timeout_keys(), bound_keys(), reach_keys(),
+    for (const auto& section : {general_keys(), retry_keys(), timeout_keys(), bound_keys(), reach_keys(), tls_keys(),
                                 learning_keys(), limit_and_provider_keys()}) {
       all.insert(all.end(), section.begin(), section.end());
     }

@@ -14,6 +14,7 @@ namespace backoffd::admin {
 const Keys<Config>& config_keys();
 
 // Parts of it, one file each.
+const Keys<Config>& tls_keys();                       // tls.*, upstream_proxy and its companions
 const Keys<policy::LimitConfig>& limit_keys();        // of a provider, and of default_limits
 const Keys<policy::ProviderConfig>& provider_keys();  // those of a provider, limits included
 

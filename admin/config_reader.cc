@@ -26,12 +26,13 @@ std::string without_indices(std::string_view path) {
   return out;
 }
 
-Spelling spelling_of(std::string_view path) {
+// The row of the key at `path`; nullptr: there is none.
+const KeyRow* row_of(std::string_view path) {
   const std::string plain = without_indices(path);
   for (const KeyRow& row : key_rows()) {
-    if (row.path == plain) return row.spelling;
+    if (row.path == plain) return &row;
   }
-  return Spelling::json;
+  return nullptr;
 }
 
 // JSON where it is some, else the text itself: the key's type says what it thinks of it.
@@ -89,6 +90,8 @@ std::optional<std::string> assign(Value& root, const Assignment& assignment) {
     return assignment.path;
   }
   if (at->is_null()) *at = Value(json::Array());
+  const KeyRow* row = row_of(assignment.path);
+  if (at->string() && row && row->spelling == Spelling::one_or_list) *at = Value(json::Array{*at});
   json::Array* list = at->array();
   if (!list) return assignment.path;  // the file has no list there, and that problem is told anyway
   list->push_back(assignment.value);
@@ -164,11 +167,13 @@ void read_gate_layers(GateId id, const Value& file, const std::vector<Assignment
 
 Assignment assignment_of_text(std::string source, std::string_view path, std::string_view text) {
   Assignment assignment{std::move(source), std::string(path), {}};
-  const Spelling spelling = spelling_of(path);
+  const KeyRow* row = row_of(path);
+  const Spelling spelling = row ? row->spelling : Spelling::json;
+  const bool is_word = row && std::find(row->words.begin(), row->words.end(), text) != row->words.end();
   const bool looks_like_json = text.starts_with('{') || text.starts_with('[');
   if (spelling == Spelling::json || looks_like_json) {
     assignment.value = json_or_text(text);
-  } else if (spelling == Spelling::list && text != "any") {
+  } else if (spelling != Spelling::text && !is_word) {
     assignment.value = list_of_text(text);
   } else {
     assignment.value = Value(text);
@@ -176,8 +181,8 @@ Assignment assignment_of_text(std::string source, std::string_view path, std::st
   return assignment;
 }
 
-Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments) {
-  Loaded loaded;
+Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments, const Config& defaults) {
+  Loaded loaded{{defaults, {}}, {}};
   Problems& problems = loaded.problems;
   Value root{json::Object()};
   if (!file.empty()) {

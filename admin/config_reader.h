@@ -44,7 +44,8 @@ struct Loaded {
 };
 
 // `file` is the JSON text, with `//` comments; empty: there is none. Of several assignments to a key the last counts.
-Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments);
+// What neither names is as in `defaults`.
+Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments, const Config& defaults = {});
 
 // What no single key can tell: rules between keys (who may reach what, names given twice). Also brings addresses into
 // their canonical form. Part of read_settings().

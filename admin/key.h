@@ -30,9 +30,10 @@ struct Place {
 
 // How a value is written outside JSON, in `--set path=value`.
 enum class Spelling {
-  json,  // as JSON: 5, true, [{"name": "x"}]
-  text,  // as it is: 30s
-  list,  // a JSON array, or elements with commas between them
+  json,         // as JSON: 5, true, [{"name": "x"}]
+  text,         // as it is: 30s
+  list,         // a JSON array, or elements with commas between them
+  one_or_list,  // a list, too; and where it is added to, a text counts as the list of it
 };
 
 // One row of the reference.
@@ -43,6 +44,7 @@ struct KeyRow {
   std::string preset;   // the default as JSON; "required" where there is none
   std::string meaning;  // one sentence
   Spelling spelling;
+  std::vector<std::string> words;  // texts that stand for themselves where `spelling` is a list: "any"
 };
 using KeyRows = std::vector<KeyRow>;
 

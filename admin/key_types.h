@@ -1,6 +1,7 @@
-// The types a configuration key can have. Each is a small value with the same five parts:
+// The types a configuration key can have. Each is a small value with the same parts:
 //   Field                          what it reads into
 //   type(), range(), spelling()    for the reference and for --set
+//   words()                        texts that are no element of the list it is
 //   read(field, place)             false, and a problem at the place, when the value is none of this type
 //   show(field)                    the reverse; null: nothing to show
 //   describe(prefix, rows)         rows of keys inside it, where it has any
@@ -25,6 +26,7 @@ namespace backoffd::admin {
 struct Scalar {
   std::string range() const { return {}; }
   Spelling spelling() const { return Spelling::json; }
+  std::vector<std::string> words() const { return {}; }
   void describe(const std::string&, KeyRows&) const {}
 };
 
@@ -220,17 +222,18 @@ enum class Presence { optional, required };
 template <class T, class Type, class FieldOf>
 Key<T> key(std::string path, Type type, FieldOf field_of, std::string meaning, Presence presence = Presence::optional) {
   const bool required = presence == Presence::required;
-  return {path, required, [type, field_of](T& into, const Place& place) { type.read(field_of(into), place); },
-          [type, field_of](const T& from) { return type.show(field_of(from)); },
-          [=](const std::string& prefix, const T& defaults, KeyRows& rows) {
-            const json::Value preset = type.show(field_of(defaults));
-            std::string preset_text = json::write(preset);
-            if (preset.object()) preset_text = "{}";  // its keys have rows, with defaults, of their own
-            if (preset.is_null()) preset_text = "none";
-            if (required) preset_text = "required";
-            rows.push_back({prefix + path, type.type(), type.range(), preset_text, meaning, type.spelling()});
-            type.describe(prefix + path, rows);
-          }};
+  return {
+      path, required, [type, field_of](T& into, const Place& place) { type.read(field_of(into), place); },
+      [type, field_of](const T& from) { return type.show(field_of(from)); },
+      [=](const std::string& prefix, const T& defaults, KeyRows& rows) {
+        const json::Value preset = type.show(field_of(defaults));
+        std::string preset_text = json::write(preset);
+        if (preset.object()) preset_text = "{}";  // its keys have rows, with defaults, of their own
+        if (preset.is_null()) preset_text = "none";
+        if (required) preset_text = "required";
+        rows.push_back({prefix + path, type.type(), type.range(), preset_text, meaning, type.spelling(), type.words()});
+        type.describe(prefix + path, rows);
+      }};
 }
 
 }  // namespace backoffd::admin

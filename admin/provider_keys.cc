@@ -2,6 +2,7 @@
 #include "admin/address.h"
 #include "admin/config_keys.h"
 #include "admin/key_types.h"
+#include "admin/upstream_proxy.h"
 
 namespace backoffd::admin {
 namespace {
@@ -53,11 +54,6 @@ struct MaxWait : Scalar {
 std::string check_name(std::string_view text) {
   const bool fine = !text.empty() && text.size() <= 64 && text.find_first_of("@/ \"\\") == std::string_view::npos;
   return fine ? "" : "expected a name of 1 to 64 characters without @, /, quotes and spaces";
-}
-
-std::string check_plain_host(std::string_view text) {
-  if (text.find_first_of("*?") != std::string_view::npos) return "must be one host, not a pattern";
-  return check_host_glob(text);
 }
 
 #define FIELD(member) ([](auto& t) -> auto& { return t.member; })
@@ -115,8 +111,17 @@ const Keys<ProviderConfig>& provider_keys() {
     all.insert(all.end(), limits.begin(), limits.end());
     all.push_back(key<ProviderConfig>("operations", List(Section(rule_keys())), FIELD(operations),
                                       "what requests are for, where the built-in rules would be wrong; first match"));
-    all.push_back(key<ProviderConfig>("alternates", List<Word>(Word("host", check_plain_host)), FIELD(alternates),
+    all.push_back(key<ProviderConfig>("alternates", List<Word>(Word("host", check_host)), FIELD(alternates),
                                       "hosts that serve the same paths, tried on failover"));
+    all.push_back(key<ProviderConfig>("upstream_roots", Word("path"), FIELD(upstream_roots),
+                                      "PEM file of roots that are trusted for its hosts besides the others"));
+    all.push_back(key<ProviderConfig>("client_certificate", Word("path"), FIELD(client_certificate),
+                                      "PEM file that is shown to its hosts: the certificate, then its chain"));
+    all.push_back(key<ProviderConfig>("client_key", Word("path"), FIELD(client_key),
+                                      "PEM file of that certificate's key, without a passphrase"));
+    all.push_back(key<ProviderConfig>("upstream_proxy", Word("URL", check_proxy_or_direct), FIELD(upstream_proxy),
+                                      "proxy on the way to its hosts, \"http://HOST:PORT\", or \"direct\"; empty: the "
+                                      "general one"));
     return all;
   }();
   return keys;
