@@ -49,6 +49,7 @@ Wish contextual_wish(const RetryConfig& config, Operation operation, const Outco
       return {operation == Operation::download ? Reason::resume : Reason::not_retryable};
     case OutcomeKind::bad_response:
     case OutcomeKind::bad_certificate:
+    case OutcomeKind::tls_error:
     case OutcomeKind::destination_refused:
       return {Reason::not_retryable};
   }

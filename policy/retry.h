@@ -23,12 +23,13 @@ enum class OutcomeKind {
   head_timeout,         // timeouts.response_head ran out
   bad_response,         // what came is not a valid response head
   bad_certificate,      // TLS: the certificate does not verify; never retried
+  tls_error,            // TLS: the two sides do not agree; never retried, because they would not the next time either
   destination_refused,  // the address may not be dialled; never retried
   broken_body,          // after the head: the body ended before its announced end, or stalled
 };
-inline constexpr std::array<std::string_view, 9> kOutcomeNames = {
-    "response",     "connect_error",   "connect_timeout",     "reset",      "head_timeout",
-    "bad_response", "bad_certificate", "destination_refused", "broken_body"};
+inline constexpr std::array<std::string_view, 10> kOutcomeNames = {
+    "response",        "connect_error", "connect_timeout",     "reset",      "head_timeout", "bad_response",
+    "bad_certificate", "tls_error",     "destination_refused", "broken_body"};
 constexpr std::string_view name(OutcomeKind kind) { return kOutcomeNames[static_cast<std::size_t>(kind)]; }
 
 struct Outcome {

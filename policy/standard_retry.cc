@@ -17,6 +17,7 @@ Wish standard_wish(const RetryConfig& config, const Outcome& outcome) {
       return {Reason::retry};
     case OutcomeKind::bad_response:         // a server that speaks no HTTP will not learn it while we wait
     case OutcomeKind::bad_certificate:      // trying again is what an attacker in the middle hopes for
+    case OutcomeKind::tls_error:            // no version or cipher in common, no TLS at all
     case OutcomeKind::destination_refused:  // our own rules refused it
     case OutcomeKind::broken_body:          // after the head there is only resume, which is not of this policy
       return {Reason::not_retryable};

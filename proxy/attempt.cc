@@ -20,6 +20,15 @@ Attempt::Attempt(Worker& worker, Owner& owner, Origin origin, bool fresh)
 Attempt::~Attempt() = default;
 
 void Attempt::start() {
+  if (origin_.parent != nullptr) {
+    // What a parent proxy resolves can be judged by its name only.
+    const auto verdict = worker_.shared.egress.check_unresolved(origin_.host, origin_.port);
+    if (!verdict.allowed) {
+      dial_error_ = DialError::destination_refused;
+      fail(policy::OutcomeKind::destination_refused, origin_.host + ": " + verdict.why);
+      return;
+    }
+  }
   if (!fresh_) {
     if (auto kept = worker_.idle_pool.take(origin_.pool_key())) {
       worker_.counters.reused_connections.add();

@@ -38,8 +38,8 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
   Attempt(Worker& worker, Owner& owner, Origin origin, bool fresh);
   ~Attempt();
 
-  // Takes a kept connection or begins to connect. Calls the owner back from the loop only, but for a kept connection:
-  // then phase() is `ready` at once and nobody is called.
+  // Takes a kept connection or begins to connect. Calls the owner back from the loop only: where phase() is another
+  // than `connecting` at once (a kept connection, a refused destination), nobody is called.
   void start();
 
   Phase phase() const { return phase_; }

@@ -42,14 +42,21 @@ class Histogram {
 };
 
 struct Counters {
-  Counter client_connections;        // accepted
-  Counter open_client_connections;   // gauge
-  Counter open_tunnels;              // gauge
-  Counter active_exchanges;          // gauge
-  std::array<Counter, 6> responses;  // given to clients, by the hundred of the status; [0]: none (the client left)
-  Counter upstream_connections;      // dialled
-  Counter reused_connections;        // taken from the idle pool
-  Counter stale_connections;         // a reused one that failed before any response byte
+  Counter client_connections;          // accepted
+  Counter open_client_connections;     // gauge
+  Counter open_tunnels;                // gauge
+  Counter active_exchanges;            // gauge
+  std::array<Counter, 6> responses;    // given to clients, by the hundred of the status; [0]: none (the client left)
+  Counter upstream_connections;        // dialled
+  Counter reused_connections;          // taken from the idle pool
+  Counter client_tls_handshakes;       // of intercepted connections, completed
+  Counter client_tls_resumed;          // ... of these, by a ticket
+  Counter client_tls_failures;         // ... not completed
+  Counter client_tls_name_mismatches;  // the name a client asked for in TLS is another than that of its CONNECT
+  Counter upstream_tls_handshakes;     // completed
+  Counter upstream_tls_resumed;        // ... of these, with a session of before
+  Counter upstream_tls_failures;       // not completed, or a certificate that does not verify
+  Counter stale_connections;           // a reused one that failed before any response byte
   Counter attempts;
   std::array<Counter, policy::kOutcomeNames.size()> outcomes;
   std::array<Counter, policy::kReasonNames.size()> verdicts;

@@ -42,11 +42,12 @@ std::string_view field_or_empty(const Head& head, FieldId id) { return head.find
 }  // namespace
 
 Exchange::Exchange(Worker& worker, Stream& client, std::string_view client_name, Owner& owner, Head request,
-                   Framing body)
+                   Framing body, const Target* within)
     : worker_(worker),
       client_(client),
       owner_(owner),
       client_name_(client_name),
+      within_(within),
       number_(worker.next_number()),
       started_(Loop::now()),
       request_(std::move(request)),
@@ -71,7 +72,7 @@ void Exchange::start() {
 }
 
 bool Exchange::plan() {
-  TargetResult target = parse_target(request_);
+  TargetResult target = within_ != nullptr ? parse_target_within(request_, *within_) : parse_target(request_);
   target_ = std::move(target.target);
   if (!target.ok) {
     refuse(refusal_of(target.error), {}, {});
@@ -79,10 +80,6 @@ bool Exchange::plan() {
   }
   if (via_has(request_, worker_.config.via)) {
     refuse(refusals::kLoop, {}, {});
-    return false;
-  }
-  if (target_.https) {
-    refuse(refusals::kHttpsTarget, {}, {});
     return false;
   }
   if (is_connect() && !worker_.shared.egress.connect_port_allowed(target_.port)) {
@@ -161,15 +158,20 @@ void Exchange::begin_attempt() {
 
 void Exchange::launch(bool fresh) {
   state_ = State::attempting;
-  attempt_ = std::make_unique<Attempt>(worker_, static_cast<Attempt::Owner&>(*this), Origin{target_.host, target_.port},
-                                       fresh);
+  const ParentProxy* parent = worker_.shared.parents.between(target_.host, target_.https || is_connect());
+  attempt_ = std::make_unique<Attempt>(worker_, static_cast<Attempt::Owner&>(*this),
+                                       Origin{target_.host, target_.port, target_.https, is_connect(), parent}, fresh);
   attempt_->start();
-  if (attempt_->phase() == Attempt::Phase::ready) attempt_progress();
+  if (attempt_->phase() != Attempt::Phase::connecting) attempt_progress();
 }
 
 void Exchange::send_request() {
   UpstreamRequest request{request_, target_, upload_.framing(), worker_.config.via, {}, {}, {}, {}};
   request.upgrade = upgrade_;
+  if (const ParentProxy* parent = attempt_->origin().parent; parent != nullptr && !target_.https) {
+    request.absolute = true;
+    request.proxy_authorization = parent->authorization;
+  }
   std::string range;
   if (continuing_) {
     range = resume_->range(relay_->delivered());
@@ -287,6 +289,7 @@ void Exchange::attempt_failed() {
   const DialError dial_error = attempt_->dial_error();
   last_failure_ = dial_error == DialError::resolve_failed    ? &refusals::kDnsError
                   : dial_error == DialError::resolve_timeout ? &refusals::kDnsTimeout
+                  : dial_error == DialError::parent_refused  ? &refusals::kParentRefused
                                                              : &refusal_of(kind);
   Outcome outcome;
   outcome.kind = kind;

@@ -52,7 +52,9 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   };
 
   // `client`: the session's stream, with the request body still in it. `client_name`: address, for log and fairness.
-  Exchange(Worker& worker, Stream& client, std::string_view client_name, Owner& owner, Head request, Framing body);
+  // `within`: the target of the CONNECT whose interception the request came through; null: it came to the proxy itself.
+  Exchange(Worker& worker, Stream& client, std::string_view client_name, Owner& owner, Head request, Framing body,
+           const Target* within);
   ~Exchange();
 
   void start();
@@ -120,6 +122,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   Stream& client_;
   Owner& owner_;
   const std::string_view client_name_;
+  const Target* const within_;
   const std::uint64_t number_;
   const policy::MonoTime started_;
   Head request_;

@@ -105,7 +105,12 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
   if (verdict_detail_.empty()) verdict_detail_ = detail;
   // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
   keep_alive_ = keep_alive_ && upload_.complete() && request_.method() != "CONNECT" && !worker_.draining();
-  const std::string proxy_status = proxy_status_member(worker_.config.via, refusal.proxy_status, refusal.name);
+  // What is wrong with a certificate is for the client to know, and holds nothing of anybody's but OpenSSL's words.
+  const bool in_words =
+      refusal.name == name(OutcomeKind::bad_certificate) || refusal.name == name(OutcomeKind::tls_error);
+  const std::string reason_text = in_words && !verdict_detail_.empty() ? ": " + verdict_detail_ : std::string();
+  const std::string proxy_status =
+      proxy_status_member(worker_.config.via, refusal.proxy_status, std::string(refusal.name) + reason_text);
   const std::string attempts = std::to_string(attempts_before_ + progress_.attempts);
   std::string wait;
   AddedFields added;
@@ -120,6 +125,7 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
     added.add("Retry-After", wait);
   }
   std::string text = std::string(refusal.name) + ": " + std::string(refusal.sentence);
+  if (!reason_text.empty()) text.replace(text.size() - 1, 1, reason_text + '.');
   text += " (request " + std::string(request_id()) + ")\n";
   OwnResponse response;
   response.status = refusal.status;
@@ -351,7 +357,7 @@ void Exchange::write_log() {
   line.request_id = request_id();
   line.client = client_name_;
   line.method = request_.method();
-  line.scheme = is_connect() ? "connect" : "http";
+  line.scheme = is_connect() ? "connect" : target_.https ? "https" : "http";
   line.host = target_.host;
   line.port = target_.port;
   // A target that was refused has no path to speak of.

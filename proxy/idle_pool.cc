@@ -5,8 +5,8 @@
 
 namespace backoffd::proxy {
 
-// Watches one connection while nobody uses it. Whatever happens on it ends it: a close, an unsolicited response, the
-// idle deadline.
+// Watches one connection while nobody uses it. What happens on it ends it: a close, an unsolicited response, the idle
+// deadline; not what TLS says to itself (a session ticket).
 class IdlePool::Idle final : private Stream::Owner {
  public:
   Idle(IdlePool& pool, std::string_view origin, std::unique_ptr<Stream> stream, Duration keep)
@@ -25,7 +25,9 @@ class IdlePool::Idle final : private Stream::Owner {
   Order::iterator position;
 
  private:
-  void progress() override { pool_.drop(position); }
+  void progress() override {
+    if (!usable() || stream_->timed_out()) pool_.drop(position);
+  }
 
   IdlePool& pool_;
   std::string origin_;

@@ -18,6 +18,7 @@ constexpr std::array<Refusal, policy::kOutcomeNames.size()> kOutcomes = {{
     {"head_timeout", 504, "http_response_timeout", "The upstream server did not answer in time."},
     {"bad_response", 502, "http_protocol_error", "The upstream server sent no valid response."},
     {"bad_certificate", 502, "tls_certificate_error", "The upstream server's certificate does not verify."},
+    {"tls_error", 502, "tls_protocol_error", "No TLS connection to the upstream server could be made."},
     {"destination_refused", 403, "destination_ip_prohibited", "This proxy may not connect to that address."},
     {"broken_body", 502, "http_response_incomplete", "The upstream server's response broke off."},
 }};
@@ -60,12 +61,16 @@ const Refusal kConnectPort{"connect_port_refused", 403, "http_request_denied",
 const Refusal kLoop{"loop_detected", 508, "proxy_loop_detected", "The request has passed this proxy before."};
 const Refusal kNotAProxyRequest{"not_a_proxy_request", 400, "http_request_error",
                                 "This is a forward proxy: the request must name an absolute URI."};
-const Refusal kHttpsTarget{"https_not_supported", 501, "http_request_denied",
-                           "This proxy reaches https only through CONNECT."};
+const Refusal kParentRefused{"parent_refused", 502, "http_request_denied",
+                             "The parent proxy refused to open a tunnel to that host."};
 const Refusal kBadPolicyHeader{"bad_policy_header", 400, "http_request_error",
                                "A Backoffd- request header has a value this proxy does not know."};
 const Refusal kExchangeTimeout{"exchange_timeout", 504, "http_response_timeout",
                                "The exchange took longer than any may."};
+// Nothing can be answered to these: the client has had its 200 to CONNECT, and there is no TLS to say more in.
+const Refusal kClientTlsError{"client_tls_error", 200, "", "The client's TLS handshake did not come to an end."};
+const Refusal kClientRejectedCertificate{"client_rejected_certificate", 200, "",
+                                         "The client does not take the certificate."};
 const Refusal kClientNotAllowed{"client_not_allowed", 403, "http_request_denied", "This client may not use the proxy."};
 }  // namespace refusals
 

@@ -67,10 +67,27 @@ Server::Server(Config config, policy::Engine& engine, const LogFile& log)
 
 Server::~Server() { stop(); }
 
-Result<std::unique_ptr<Server>> Server::make(Config config, policy::Engine& engine, const LogFile& log) {
+Result<std::unique_ptr<Server>> Server::make(Config config, policy::Engine& engine, const LogFile& log,
+                                             std::optional<Authority> authority) {
   std::unique_ptr<Server> server(new Server(std::move(config), engine, log));
+  if (auto ready = server->set_up_tls(std::move(authority)); !ready) return ready.error();
   if (auto bound = server->bind(); !bound) return bound.error();
   return server;
+}
+
+Result<bool> Server::set_up_tls(std::optional<Authority> authority) {
+  auto upstream = UpstreamTls::make(config_.tls, engine_.config().providers);
+  if (!upstream) return upstream.error();
+  upstream_tls_ = std::move(*upstream);
+  auto parents = ParentProxies::make(config_.upstream_proxy, engine_.config().providers);
+  if (!parents) return parents.error();
+  parents_ = std::move(*parents);
+  if (config_.tls.intercept != InterceptMode::none) {
+    auto interceptor = Interceptor::make(config_.tls, std::move(*authority));
+    if (!interceptor) return interceptor.error();
+    interceptor_ = std::move(*interceptor);
+  }
+  return true;
 }
 
 Result<bool> Server::bind() {
@@ -110,7 +127,8 @@ Result<bool> Server::bind() {
 }
 
 void Server::start() {
-  const Shared shared{config_, engine_, pacer_, *egress_, resolver_, clients_, log_};
+  const Shared shared{config_,  engine_, pacer_,         *egress_,  resolver_,
+                      clients_, log_,    *upstream_tls_, *parents_, interceptor_.get()};
   const std::size_t share = std::max<std::size_t>(1, config_.limits.connections / sockets_.size());
   std::vector<Worker*> workers;
   for (unsigned id = 0; id < sockets_.size(); ++id) {

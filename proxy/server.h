@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,9 @@
 #include "proxy/net/egress.h"
 #include "proxy/net/resolver.h"
 #include "proxy/pacer.h"
+#include "proxy/parent_proxies.h"
+#include "proxy/tls/interceptor.h"
+#include "proxy/tls/upstream_tls.h"
 
 namespace backoffd::proxy {
 
@@ -24,8 +28,10 @@ struct Worker;
 
 class Server {
  public:
-  // Binds every listener. `engine` and `log` outlive the server. Errors name the key and the value.
-  static policy::Result<std::unique_ptr<Server>> make(Config config, policy::Engine& engine, const LogFile& log);
+  // Binds every listener. `engine` and `log` outlive the server. Errors name the key and the value. REQUIRES: an
+  // authority where tls.intercept is not `none`.
+  static policy::Result<std::unique_ptr<Server>> make(Config config, policy::Engine& engine, const LogFile& log,
+                                                      std::optional<Authority> authority = {});
   ~Server();
 
   void start();  // the worker threads
@@ -37,13 +43,15 @@ class Server {
 
   const std::vector<Endpoint>& listeners() const { return bound_; }  // as bound: port 0 is resolved
   const Config& config() const { return config_; }
-  std::vector<const Counters*> counters() const;  // one a worker; may be read while it runs
+  std::vector<const Counters*> counters() const;             // one a worker; may be read while it runs
+  Interceptor* interceptor() { return interceptor_.get(); }  // null: nothing is intercepted
   // After engine calls of the operator (gate flips, resets): wakes whoever may go on.
   Pacer& pacer() { return pacer_; }
 
  private:
   Server(Config config, policy::Engine& engine, const LogFile& log);
   policy::Result<bool> bind();
+  policy::Result<bool> set_up_tls(std::optional<Authority> authority);
 
   Config config_;
   policy::Engine& engine_;
@@ -54,6 +62,9 @@ class Server {
   std::vector<Cidr> clients_;
   Resolver::Options resolver_;
   std::unique_ptr<EgressRules> egress_;
+  std::unique_ptr<UpstreamTls> upstream_tls_;
+  std::unique_ptr<ParentProxies> parents_;
+  std::unique_ptr<Interceptor> interceptor_;  // null: nothing is intercepted
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::function<void()> drained_;

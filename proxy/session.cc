@@ -2,8 +2,10 @@
 
 #include <sys/socket.h>
 
+#include "policy/text.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/rewrite.h"
+#include "proxy/notice.h"
 #include "proxy/refusal.h"
 #include "proxy/worker.h"
 
@@ -35,6 +37,9 @@ void Session::progress() {
   switch (state_) {
     case State::reading:
       serve();
+      return;
+    case State::handshaking:
+      shake_hands();
       return;
     case State::exchanging:
       exchange_->client_progress();
@@ -75,6 +80,10 @@ bool Session::read_head() {
   switch (parser_.feed(client_.in())) {
     case HeadParser::State::done:
       client_.touch();
+      if (within_ && !within_->spoken) {
+        within_->spoken = true;
+        worker_.shared.interceptor->pass_through().trusted(client_name_, within_->target.host);
+      }
       return true;
     case HeadParser::State::error:
       refuse(parser_.error());
@@ -83,7 +92,9 @@ bool Session::read_head() {
       break;
   }
   client_.touch();
-  if (client_.failed() || client_.write_failed()) {
+  if (within_ && !within_->spoken && (client_.failed() || client_.write_failed() || client_.read_ended())) {
+    interception_failed();
+  } else if (client_.failed() || client_.write_failed()) {
     close(true);
   } else if (client_.read_ended()) {
     if (parser_.started()) {
@@ -112,10 +123,89 @@ void Session::start_exchange() {
     refuse(framing.error);
     return;
   }
+  if (intercept(head)) return;
   state_ = State::exchanging;
   exchange_ = std::make_unique<Exchange>(worker_, client_, client_name_, static_cast<Exchange::Owner&>(*this),
-                                         parser_.take(), framing.framing);
+                                         parser_.take(), framing.framing, within_ ? &within_->target : nullptr);
   exchange_->start();
+}
+
+// What may not be tunnelled may not be intercepted: that is the exchange's to refuse.
+bool Session::intercept(const Head& head) {
+  Interceptor* interceptor = worker_.shared.interceptor;
+  if (interceptor == nullptr || within_ || head.method() != "CONNECT") return false;
+  TargetResult connect = parse_target(head);
+  if (!connect.ok || !worker_.shared.egress.connect_port_allowed(connect.target.port) ||
+      via_has(head, worker_.config.via) || !interceptor->intercepts(client_name_, connect.target.host, Loop::now())) {
+    return false;
+  }
+  auto ssl = interceptor->accept(connect.target.host, Loop::wall_now());
+  if (!ssl) {
+    notice("interception: " + connect.target.host + ": " + ssl.error().text() + "; it is tunnelled");
+    return false;
+  }
+  (void)parser_.take();
+  // What came with the CONNECT is the beginning of TLS, and what was not yet written goes before it.
+  std::string received(client_.in_size(), '\0');
+  evbuffer_remove(client_.in(), received.data(), received.size());
+  std::string unsent(client_.out_size(), '\0');
+  evbuffer_remove(client_.out(), unsent.data(), unsent.size());
+  unsent += "HTTP/1.1 200 Connection established\r\n\r\n";
+  auto transport = std::make_unique<TlsTransport>(std::move(*ssl), std::move(received), std::move(unsent));
+  within_ = std::make_unique<Interception>();
+  within_->target = std::move(connect.target);
+  within_->target.path_and_query = {};
+  within_->tls = transport.get();
+  client_.set_transport(std::move(transport));
+  client_.set_deadline(worker_.config.timeouts.client_head);
+  state_ = State::handshaking;
+  return true;
+}
+
+void Session::shake_hands() {
+  const TlsTransport& tls = *within_->tls;
+  if (tls.failure() != TlsFailure::none || client_.read_ended() || client_.write_failed() || client_.timed_out()) {
+    interception_failed();
+    return;
+  }
+  if (!tls.established()) return;
+  worker_.counters.client_tls_handshakes.add();
+  if (tls.resumed()) worker_.counters.client_tls_resumed.add();
+  const std::string name = tls.server_name();
+  if (!name.empty() && !policy::equals_ignoring_case(name, within_->target.host)) {
+    // The host of the CONNECT decides: it is what the rules were asked about, and what the leaf names.
+    worker_.counters.client_tls_name_mismatches.add();
+    notice("interception: client " + client_name_ + " asked for \"" + name + "\" in a tunnel to \"" +
+           within_->target.host + '"');
+  }
+  state_ = State::reading;
+  client_.set_deadline(worker_.config.timeouts.client_head);
+  serve();
+}
+
+// The connection ended before a request came through the interception: the client may not trust our certificate.
+void Session::interception_failed() {
+  const TlsTransport& tls = *within_->tls;
+  const std::string& host = within_->target.host;
+  PassThrough& pass_through = worker_.shared.interceptor->pass_through();
+  const bool told = tls.failure() == TlsFailure::rejected || tls.failure() == TlsFailure::application;
+  bool learned = false;
+  if (told) {
+    learned = pass_through.rejected(client_name_, host, tls.failure_text(), Loop::now());
+  } else if (!client_.timed_out()) {
+    learned = pass_through.closed_early(client_name_, host, Loop::now());
+  }
+  if (learned) {
+    notice("interception: client " + client_name_ + " does not take our certificate for " + host + " (" +
+           (told ? tls.failure_text() : "it closes before its first request") + "); tunnelled for an hour");
+  }
+  if (told || !tls.established()) {
+    const Refusal& refusal = told ? refusals::kClientRejectedCertificate : refusals::kClientTlsError;
+    worker_.counters.client_tls_failures.add();
+    worker_.counters.refuse(refusal.name);
+    log_without_exchange(200, refusal.name, tls.failure_text());
+  }
+  close(false);
 }
 
 // RFC 9110 7.6.2: Max-Forwards 0 makes this hop the last.
@@ -165,18 +255,26 @@ void Session::refuse(int status, std::string_view name, std::string_view sentenc
   response.added = &added;
   response.added_count = 1;
   write_own_response(response, client_.out());
-  if (worker_.access_log.on()) {
-    AccessRecord record;
-    record.start = Loop::wall_now();
-    record.client = client_name_;
-    record.scheme = "http";
-    record.status = status;
-    record.verdict = name;
-    record.request_id = "-";
-    worker_.access_log.write(record);
-    worker_.flush_log_later();
-  }
+  log_without_exchange(status, name, {});
   linger();
+}
+
+void Session::log_without_exchange(int status, std::string_view verdict, std::string_view detail) {
+  if (!worker_.access_log.on()) return;
+  AccessRecord record;
+  record.start = Loop::wall_now();
+  record.client = client_name_;
+  record.scheme = within_ ? "https" : "http";
+  if (within_) {
+    record.host = within_->target.host;
+    record.port = within_->target.port;
+  }
+  record.status = status;
+  record.verdict = verdict;
+  record.detail = detail;
+  record.request_id = "-";
+  worker_.access_log.write(record);
+  worker_.flush_log_later();
 }
 
 void Session::exchange_done(After after) {
@@ -237,14 +335,19 @@ void Session::hear_out() {
 // The last answer may still wait to be written.
 void Session::close_when_flushed() {
   state_ = State::ending;
-  client_.tell_when_flushed();
+  if (within_) {
+    client_.end_write();  // without close_notify the client could not tell the end from a break
+  } else {
+    client_.tell_when_flushed();
+  }
   client_.set_deadline(worker_.config.timeouts.stall);
   client_.touch();
   finish_writing();
 }
 
 void Session::finish_writing() {
-  if (client_.flushed() || client_.write_failed() || client_.timed_out()) {
+  const bool written = within_ ? client_.write_ended() : client_.flushed();
+  if (written || client_.write_failed() || client_.timed_out()) {
     close(false);
   } else {
     keep_writing();
@@ -261,7 +364,7 @@ void Session::close(bool abort) {
 }
 
 void Session::drain() {
-  if (state_ == State::reading && !parser_.started()) close_when_flushed();
+  if (state_ == State::handshaking || (state_ == State::reading && !parser_.started())) close_when_flushed();
 }
 
 }  // namespace backoffd::proxy

@@ -1,9 +1,13 @@
 // One client connection: reads heads, runs one Exchange after the other, answers what is not for an exchange, closes.
 //
 //     reading (a head, or the idle time before one) --> exchanging --> reading ...
+//        |  \_ CONNECT to an intercepted host                |
+//        |     \--> handshaking --> reading (inside)         |
 //        |                                                  |
 //        +---> ending (writes what is left) ----------------+---> closed
 //        +---> lingering (writes, then hears the client out) ---> closed
+//
+// Interception is no second code path: CONNECT is answered 200, the same stream starts TLS, and the next head is read.
 //
 // Owned by the Worker; its thread. Between requests it holds a socket, two empty buffers and nothing else.
 #pragma once
@@ -16,6 +20,7 @@
 #include "proxy/http/parser.h"
 #include "proxy/net/address.h"
 #include "proxy/net/stream.h"
+#include "proxy/tls/tls_transport.h"
 
 namespace backoffd::proxy {
 
@@ -32,7 +37,14 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   std::list<std::unique_ptr<Session>>::iterator position;  // in the worker's list
 
  private:
-  enum class State : std::uint8_t { reading, exchanging, ending, lingering, closed };
+  enum class State : std::uint8_t { reading, handshaking, exchanging, ending, lingering, closed };
+
+  // The connection is the inside of a CONNECT whose TLS is ended here.
+  struct Interception {
+    Target target;                // of the CONNECT: where all requests inside go
+    TlsTransport* tls = nullptr;  // the stream's
+    bool spoken = false;          // a request has come: the client trusts our certificate
+  };
 
   void progress() override;
   void exchange_done(After after) override;
@@ -40,8 +52,12 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   bool read_head();  // true: a head is whole
   void start_exchange();
   bool answer_here(const Head& head);  // OPTIONS and TRACE that end at this hop
+  bool intercept(const Head& head);    // CONNECT to a host whose TLS is ended here
+  void shake_hands();
+  void interception_failed();
   void refuse(const HeadError& error);
   void refuse(int status, std::string_view name, std::string_view sentence);
+  void log_without_exchange(int status, std::string_view verdict, std::string_view detail);
   void keep_writing();
   void linger();
   void hear_out();
@@ -53,6 +69,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   const std::string client_name_;
   Stream client_;
   HeadParser parser_;
+  std::unique_ptr<Interception> within_;
   std::unique_ptr<Exchange> exchange_;
   State state_ = State::reading;
   bool serving_ = false;       // serve() is on the stack: an exchange that ends at once does not start it again

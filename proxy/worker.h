@@ -24,6 +24,10 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/splice.h"
+#include "proxy/parent_proxies.h"
+#include "proxy/tls/interceptor.h"
+#include "proxy/tls/session_cache.h"
+#include "proxy/tls/upstream_tls.h"
 
 namespace backoffd::proxy {
 
@@ -40,6 +44,9 @@ struct Shared {
   const Resolver::Options& resolver;
   const std::vector<Cidr>& clients;  // who may connect; empty: anyone who can reach the listeners
   const LogFile& access_log;
+  UpstreamTls& upstream_tls;
+  const ParentProxies& parents;
+  Interceptor* interceptor;  // null: nothing is intercepted
 };
 
 struct Worker {
@@ -71,6 +78,7 @@ struct Worker {
   Loop loop;
   Resolver resolver;
   Dialer dialer;
+  SessionCache tls_sessions;
   IdlePool idle_pool;
   PipePool pipes;
   const BufferPtr payload = new_buffer();  // body bytes between a reader and a writer, inside one call

@@ -55,16 +55,17 @@ struct Candidates {
 class RacingDial final : public Dial, private Resolver::Owner {
  public:
   RacingDial(Loop& loop, Resolver& resolver, const EgressRules& egress, std::string_view host, std::uint16_t port,
-             Dialer::Owner& owner)
+             Dialer::Owner& owner, Dialer::Choice choice)
       : loop_(loop),
         egress_(egress),
         host_(host),
         port_(port),
         owner_(owner),
+        choice_(choice),
         next_attempt_(Timer::of<RacingDial, &RacingDial::progress>(loop, this)),
         resolution_delay_(Timer::of<RacingDial, &RacingDial::progress>(loop, this)),
         report_(Timer::of<RacingDial, &RacingDial::report>(loop, this)) {
-    if (const auto verdict = egress_.check_host(host_); !verdict.allowed) {
+    if (const auto verdict = egress_.check_host(host_); bound_by_rules() && !verdict.allowed) {
       finish({Fd(), DialError::destination_refused, host_ + ": " + verdict.why});
     } else {
       lookup_ = resolver.look_up(host_, *this);
@@ -97,6 +98,8 @@ class RacingDial final : public Dial, private Resolver::Owner {
     if (racing_.empty() && !v6_.more() && !v4_.more() && lookup_->result().done()) give_up();
   }
 
+  bool bound_by_rules() const { return choice_ == Dialer::Choice::request; }
+
   // Each address is judged once, here, and dialled as it was judged.
   void take_addresses() {
     const Resolution& known = lookup_->result();
@@ -109,7 +112,7 @@ class RacingDial final : public Dial, private Resolver::Owner {
     candidates.known = true;
     for (const Address& address : addresses) {
       const auto verdict = egress_.check(host_, address, port_);
-      if (verdict.allowed) {
+      if (verdict.allowed || !(bound_by_rules() || verdict.own_port)) {
         candidates.list.push_back(address);
       } else if (refusal_.empty() || (verdict.own_port && !means_this_proxy_)) {
         refusal_ = address.text() + ": " + verdict.why;
@@ -181,6 +184,7 @@ class RacingDial final : public Dial, private Resolver::Owner {
   const std::string host_;
   const std::uint16_t port_;
   Dialer::Owner& owner_;
+  const Dialer::Choice choice_;
 
   std::unique_ptr<Resolver::Lookup> lookup_;
   Candidates v6_;
@@ -243,8 +247,8 @@ std::optional<std::string> Connecting::outcome() const {
 Dialer::Dialer(Loop& loop, Resolver& resolver, const EgressRules& egress)
     : loop_(loop), resolver_(resolver), egress_(egress) {}
 
-std::unique_ptr<Dial> Dialer::start(std::string_view host, std::uint16_t port, Owner& owner) {
-  return std::make_unique<RacingDial>(loop_, resolver_, egress_, host, port, owner);
+std::unique_ptr<Dial> Dialer::start(std::string_view host, std::uint16_t port, Owner& owner, Choice choice) {
+  return std::make_unique<RacingDial>(loop_, resolver_, egress_, host, port, owner, choice);
 }
 
 }  // namespace backoffd::proxy

@@ -20,6 +20,7 @@ enum class DialError {
   resolve_timeout,      // no nameserver answered
   destination_refused,  // no address may be dialled (egress); `detail` names the class or rule
   connect_failed,       // every address refused or unreachable
+  parent_refused,       // the parent proxy will not open a tunnel to the host (not the Dialer's own: the Connector's)
 };
 
 struct DialResult {
@@ -47,8 +48,12 @@ class Dialer {
 
   Dialer(Loop& loop, Resolver& resolver, const EgressRules& egress);
 
+  // Who chose the destination: a request, which the egress rules bind, or the operator (a parent proxy), whom only the
+  // own ports bind, because dialling them would be a loop.
+  enum class Choice { request, operators };
+
   // No deadline of its own: the owner has one and destroys the Dial. `host` as Target::host gives it.
-  std::unique_ptr<Dial> start(std::string_view host, std::uint16_t port, Owner& owner);
+  std::unique_ptr<Dial> start(std::string_view host, std::uint16_t port, Owner& owner, Choice choice = Choice::request);
 
  private:
   Loop& loop_;

@@ -252,6 +252,14 @@ EgressRules::Verdict EgressRules::check_host(std::string_view host) const {
   return {true, {}, false};
 }
 
+EgressRules::Verdict EgressRules::check_unresolved(std::string_view host, std::uint16_t port) const {
+  if (const auto address = Address::parse(host)) return check(host, *address, port);
+  const HostNumber number = read_host_number(host);
+  if (!number.is_number) return check_host(host);
+  if (!number.address) return {false, "not an address", false};
+  return check(host, *number.address, port);
+}
+
 bool EgressRules::connect_port_allowed(std::uint16_t port) const {
   return port != 0 &&
          (connect_any_port_ || std::find(connect_ports_.begin(), connect_ports_.end(), port) != connect_ports_.end());

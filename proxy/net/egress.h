@@ -48,6 +48,9 @@ class EgressRules {
   // Whether the name alone is enough to refuse (deny has a glob for it): then it need not be resolved.
   Verdict check_host(std::string_view host) const;
 
+  // For a host that a parent proxy will resolve: the name, and the address where the host is one in any spelling.
+  Verdict check_unresolved(std::string_view host, std::uint16_t port) const;
+
   bool connect_port_allowed(std::uint16_t port) const;
 
  private:

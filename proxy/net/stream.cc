@@ -97,6 +97,11 @@ void Stream::touch() {
   loop_.at_end_of_turn(*this);
 }
 
+void Stream::set_transport(std::unique_ptr<Transport> transport) {
+  transport_ = std::move(transport);
+  touch();
+}
+
 void Stream::set_in_limit(std::size_t bytes) {
   in_limit_ = bytes;
   touch();
@@ -136,11 +141,11 @@ void Stream::fill() {
   reads_large_ = got >= kSmallRead;
   if (io == Transport::Io::ended) read_ended_ = true;
   if (io == Transport::Io::failed) failed_ = true;
-  if (in_size() >= in_limit_ || read_ended_ || failed_) update_events();
+  if (transport_ || in_size() >= in_limit_ || read_ended_ || failed_) update_events();
 }
 
 void Stream::flush() {
-  if (write_failed() || out_size() == 0) return;
+  if (write_failed() || (out_size() == 0 && !(transport_ && transport_->has_output()))) return;
   const std::size_t before = out_size();
   const Transport::Io io = transport_ ? transport_->write(fd_.get(), out_.get()) : plain_write(fd_.get(), out_.get());
   bytes_written_ += before - out_size();
@@ -153,7 +158,7 @@ void Stream::flush() {
 }
 
 void Stream::shut_if_flushed() {
-  if (!ending_write_ || write_ended_ || write_failed() || out_size() > 0) return;
+  if (!ending_write_ || write_ended_ || write_failed() || !flushed()) return;
   write_ended_ = true;
   if (transport_) transport_->shut_write(fd_.get());
   ::shutdown(fd_.get(), SHUT_WR);
@@ -172,7 +177,7 @@ void Stream::end_of_turn() {
   shut_if_flushed();
   update_events();
   // An owner that found no room, or waits for the last byte to leave, would not hear of it otherwise.
-  const bool tell = (wants_room_ && out_size() == 0) || (write_failed() && !had_failed) || (write_ended_ && !had_ended);
+  const bool tell = (wants_room_ && flushed()) || (write_failed() && !had_failed) || (write_ended_ && !had_ended);
   if (tell) {
     wants_room_ = false;
     owner_->progress();
@@ -189,7 +194,9 @@ void Stream::update_events() {
       event_del(readable_.get());
     }
   }
-  const bool write = !write_failed() && (raw_ ? !raw_writable_ : out_size() > 0 && !touched_);
+  // The socket will not tell of what the transport holds already.
+  if (read && transport_ && transport_->has_input()) event_active(readable_.get(), EV_READ, 0);
+  const bool write = !write_failed() && (raw_ ? !raw_writable_ : !touched_ && wants_write());
   if (write != writing_) {
     writing_ = write;
     if (!writable_) writable_ = make_event<Stream, &Stream::on_ready>(loop_, fd_.get(), EV_WRITE | EV_PERSIST, this);
@@ -199,6 +206,11 @@ void Stream::update_events() {
       event_del(writable_.get());
     }
   }
+}
+
+bool Stream::wants_write() const {
+  if (!transport_) return out_size() > 0;
+  return transport_->has_output() || (out_size() > 0 && transport_->takes_output());
 }
 
 // poll() tells what recv() would not: a reset behind unread bytes, and one behind a FIN.

@@ -61,7 +61,7 @@ class Stream final : private Loop::EndOfTurn {
   // then resets.
   bool write_failed() const { return write_failed_ || failed_; }
   bool write_ended() const { return write_ended_; }
-  bool flushed() const { return out_size() == 0; }  // all written to the kernel
+  bool flushed() const { return out_size() == 0 && !(transport_ && transport_->has_output()); }  // all is the kernel's
 
   // No more output after what is in out(): FIN (or close_notify) follows it.
   void end_write();
@@ -81,8 +81,8 @@ class Stream final : private Loop::EndOfTurn {
   bool timed_out() const { return timed_out_; }
   Duration deadline_after() const { return timer_.armed() ? timer_.deadline() - Loop::now() : Duration::max(); }
 
-  // Everything but plain TCP comes from here.
-  void set_transport(std::unique_ptr<Transport> transport) { transport_ = std::move(transport); }
+  // Everything but plain TCP comes from here. What is in in() and out() is not touched: the caller has seen to it.
+  void set_transport(std::unique_ptr<Transport> transport);
 
   // Raw mode: bytes are moved past the buffers (splice). The stream then only tells of readiness, through progress().
   // REQUIRES: a plain transport.
@@ -113,6 +113,7 @@ class Stream final : private Loop::EndOfTurn {
   void flush();
   void end_of_turn() override;
   void update_events();
+  bool wants_write() const;
   void shut_if_flushed();
   friend EventPtr make_event<Stream, &Stream::on_ready>(Loop&, int, short, Stream*);
 

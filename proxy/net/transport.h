@@ -14,9 +14,17 @@ class Transport {
   enum class Io { ok, blocked, ended, failed };
 
   virtual Io read(int fd, evbuffer* in, std::size_t room) = 0;
+  // Takes what it can from `out`. `blocked` too where it cannot take anything before more was read (a handshake).
   virtual Io write(int fd, evbuffer* out) = 0;
   // Says to the peer that no more will come (close_notify), after everything is written.
   virtual void shut_write(int fd) = 0;
+
+  // It holds bytes that read() would give although the socket is silent.
+  virtual bool has_input() const = 0;
+  // It holds bytes of its own that the socket has not taken yet; write() sends them.
+  virtual bool has_output() const = 0;
+  // write() would take bytes of `out` as soon as the socket does.
+  virtual bool takes_output() const = 0;
 };
 
 }  // namespace backoffd::proxy

@@ -62,7 +62,7 @@ TEST(Standard, WhatIsRetried) {
   for (const OutcomeKind kind : {connect_error, connect_timeout, reset, head_timeout}) {
     EXPECT_EQ(reason(decide(kStandard, kDownload, fresh(), failure(kind))), "retry") << name(kind);
   }
-  for (const OutcomeKind kind : {bad_response, bad_certificate, destination_refused}) {
+  for (const OutcomeKind kind : {bad_response, bad_certificate, tls_error, destination_refused}) {
     EXPECT_EQ(reason(decide(kStandard, kDownload, fresh(), failure(kind))), "not_retryable") << name(kind);
   }
 }
@@ -149,7 +149,7 @@ TEST(Contextual, NothingElseIsTouched) {
       EXPECT_EQ(reason(decide(kContextual, operation, fresh(), answer(status))), "none") << status;
     }
     using enum OutcomeKind;
-    for (const OutcomeKind kind : {bad_response, bad_certificate, destination_refused}) {
+    for (const OutcomeKind kind : {bad_response, bad_certificate, tls_error, destination_refused}) {
       EXPECT_EQ(reason(decide(kContextual, operation, fresh(), failure(kind))), "not_retryable") << name(kind);
     }
   }

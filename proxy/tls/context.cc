@@ -1,0 +1,23 @@
+#include "proxy/tls/context.h"
+
+namespace backoffd::proxy {
+
+namespace {
+// What is read from a socket at once, where there is so much. Four records; given back when they are used up.
+constexpr std::size_t kReadBuffer = 64 << 10;
+}  // namespace
+
+SslContextPtr new_context(const SSL_METHOD* method) {
+  SslContextPtr context(SSL_CTX_new(method));
+  if (!context) return nullptr;
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // A write's bytes may move between two tries of it: they are in a buffer that grows.
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  SSL_CTX_set_default_read_buffer_len(context.get(), kReadBuffer);
+  return context;
+}
+
+}  // namespace backoffd::proxy
