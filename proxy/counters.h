@@ -62,6 +62,9 @@ struct Counters {
   std::array<Counter, policy::kReasonNames.size()> verdicts;
   std::array<Counter, policy::kReasonNames.size()> shadow_verdicts;  // of a contextual-retry gate in shadow
   Counter resumed_bodies;
+  Counter resumed_bytes;                      // ... and what of them was not fetched again
+  Counter queued;                             // exchanges that waited in their key's queue
+  Counter absorbed_throttles;                 // answers 429 that were retried: the client never saw them
   Counter broken_bodies;                      // given to the client as broken
   Counter access_log_lost_lines;              // a full disk, or a reader that left
   Counter client_bytes_in, client_bytes_out;  // bodies and tunnels

@@ -385,6 +385,10 @@ policy::Conclusion Exchange::conclude(const Outcome& outcome) {
   worker_.shared.pacer.settle();
   worker_.counters.outcomes[static_cast<std::size_t>(outcome.kind)].add();
   worker_.counters.verdicts[static_cast<std::size_t>(conclusion.verdict.reason)].add();
+  if (outcome.kind == OutcomeKind::response && outcome.status == 429 &&
+      conclusion.verdict.action == policy::Action::retry) {
+    worker_.counters.absorbed_throttles.add();
+  }
   if (conclusion.shadow) {
     const Reason shadow = conclusion.shadow->reason;
     if (record_.shadow.empty() && shadow != conclusion.verdict.reason) record_.shadow = name(shadow);

@@ -249,6 +249,7 @@ void Exchange::resumed() {
     return;
   }
   worker_.counters.resumed_bodies.add();
+  worker_.counters.resumed_bytes.add(relay_->delivered() - next.discard);
   record_.verdict = name(Reason::resume);
   record_.resumed_at = relay_->delivered();
   relay_->continue_with(framing_, next.discard, next.left);
@@ -352,6 +353,7 @@ void Exchange::write_log() {
   counters.exchange_seconds.observe(policy::seconds(line.total));
   counters.head_seconds.observe(policy::seconds(record_.head));
   counters.queue_seconds.observe(policy::seconds(record_.queued));
+  if (record_.queued > policy::Duration::zero()) counters.queued.add();
   if (!worker_.access_log.on()) return;
   line.start = record_.start;
   line.request_id = request_id();
