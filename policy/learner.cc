@@ -171,7 +171,7 @@ void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
     const int scope = named_scope(sent.request_class, hint.scope);
     Quota& quota = quotas_[static_cast<std::size_t>(scope)];
     quota.read(hint, sent.scope == scope ? sent.quota_number : 0, now);
-  } else if (hint.limit && hint.window && *hint.limit > 0) {
+  } else if (!hint.remaining && hint.limit && hint.window) {  // what is left of hours says nothing of a rate (Docker)
     announced_ = static_cast<double>(*hint.limit) / seconds(*hint.window);
   }
 }

@@ -346,6 +346,17 @@ TEST_F(LearnerTest, AnAnnouncedRateIsKept) {
   EXPECT_NEAR(seconds(now - begin), 10, 1);
 }
 
+TEST_F(LearnerTest, WhatIsLeftOfAQuotaWithoutItsResetIsNoRate) {
+  Hint hint;  // Docker Hub: 100;w=21600, and what is left of it
+  hint.limit = 100;
+  hint.remaining = 76;
+  hint.window = hours(6);
+  sequential(200, hint);
+  pass(5);
+  EXPECT_TRUE(may_send());
+  EXPECT_DOUBLE_EQ(learner->effective_rate(now), 10);
+}
+
 TEST_F(LearnerTest, AnAnnouncedConcurrencyIsKept) {
   Hint hint;
   hint.concurrency = 3;
