@@ -34,7 +34,7 @@ class Address {
   std::string text() const;  // RFC 5952
 
   friend bool operator==(const Address&, const Address&) = default;
-  friend auto operator<=>(const Address&, const Address&) = default;
+  friend auto operator<=>(const Address&, const Address&) = default;  // NOLINT(modernize-use-nullptr): reads its own 0
 
  private:
   bool is_v6_ = false;
@@ -72,7 +72,7 @@ class Cidr {
   std::string text() const;
 
   friend bool operator==(const Cidr&, const Cidr&) = default;
-  friend auto operator<=>(const Cidr&, const Cidr&) = default;
+  friend auto operator<=>(const Cidr&, const Cidr&) = default;  // NOLINT(modernize-use-nullptr): reads its own 0
 
  private:
   Address base_;

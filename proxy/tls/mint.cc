@@ -92,7 +92,7 @@ Result<X509Ptr> Mint::leaf(std::string_view host, WallTime now) {
 }
 
 Result<X509Ptr> Mint::issue(std::string_view host, WallTime now) const {
-  const auto refused = [host](std::string why) {
+  const auto refused = [host](const std::string& why) {
     return Error{"", "no certificate for " + std::string(host) + ": " + why};
   };
   const auto address = Address::parse(host);
