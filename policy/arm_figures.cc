@@ -55,16 +55,16 @@ ArmFigures& ArmWindows::current(MonoTime now) {
   return minute(minute_);
 }
 
-void ArmWindows::collect(Window window, MonoTime now, ArmFigures& into) {
+void ArmWindows::collect(FigureWindow window, MonoTime now, ArmFigures& into) {
   roll(now);
   switch (window) {
-    case Window::five_minutes:
+    case FigureWindow::five_minutes:
       for (const ArmFigures& one : minutes_) into.merge(one);
       return;
-    case Window::hour:
+    case FigureWindow::hour:
       for (const ArmFigures& one : tens_) into.merge(one);
       break;
-    case Window::since_flip:
+    case FigureWindow::since_flip:
       into.merge(over_);
       break;
   }
@@ -78,7 +78,8 @@ FiguresTable::Entry& FiguresTable::entry(std::string_view key, MonoTime now) {
     const auto idle = std::min_element(entries_.begin(), entries_.end(), older);
     has_rest_ = true;
     if (idle->second.used + std::chrono::hours(1) > now) return rest_;
-    for (std::size_t i = 0; i < gone_.size(); ++i) idle->second.arms[i].collect(Window::since_flip, now, gone_[i]);
+    for (std::size_t i = 0; i < gone_.size(); ++i)
+      idle->second.arms[i].collect(FigureWindow::since_flip, now, gone_[i]);
     entries_.erase(idle);
   }
   return entries_[std::string(key)];
@@ -99,7 +100,7 @@ std::vector<std::string> FiguresTable::keys() const {
   return all;
 }
 
-void FiguresTable::collect(std::string_view key, Window window, MonoTime now, BothArms& into) {
+void FiguresTable::collect(std::string_view key, FigureWindow window, MonoTime now, BothArms& into) {
   Entry* from = nullptr;
   if (key == kRest) {
     from = &rest_;
@@ -109,7 +110,7 @@ void FiguresTable::collect(std::string_view key, Window window, MonoTime now, Bo
   if (from == nullptr) return;
   for (std::size_t i = 0; i < into.size(); ++i) {
     from->arms[i].collect(window, now, into[i]);
-    if (from == &rest_ && window == Window::since_flip) into[i].merge(gone_[i]);
+    if (from == &rest_ && window == FigureWindow::since_flip) into[i].merge(gone_[i]);
   }
 }
 

@@ -80,16 +80,16 @@ struct ArmFigures {
 using BothArms = std::array<ArmFigures, kSideNames.size()>;
 
 // Sliding by sub-windows of 1 and 10 minutes: the first covers the last 4 to 5 minutes, the second the last 50 to 60.
-enum class Window { five_minutes, hour, since_flip };
-inline constexpr std::array<std::string_view, 3> kWindowNames = {"5m", "1h", "since_flip"};
-constexpr std::string_view name(Window window) { return kWindowNames[static_cast<std::size_t>(window)]; }
+enum class FigureWindow { five_minutes, hour, since_flip };
+inline constexpr std::array<std::string_view, 3> kFigureWindowNames = {"5m", "1h", "since_flip"};
+constexpr std::string_view name(FigureWindow window) { return kFigureWindowNames[static_cast<std::size_t>(window)]; }
 
 // One arm of one key over all windows. An exchange is added in one place; a minute that is over is merged into the
 // rest.
 class ArmWindows {
  public:
   ArmFigures& current(MonoTime now);  // the sub-window that what ends now belongs to
-  void collect(Window window, MonoTime now, ArmFigures& into);
+  void collect(FigureWindow window, MonoTime now, ArmFigures& into);
 
  private:
   static constexpr std::int64_t kMinutes = 5;
@@ -115,7 +115,7 @@ class FiguresTable {
            MonoTime now);
   std::vector<std::string> keys() const;  // kRest last, where anything belongs to it
   // Nothing where there is no such key (any more).
-  void collect(std::string_view key, Window window, MonoTime now, BothArms& into);
+  void collect(std::string_view key, FigureWindow window, MonoTime now, BothArms& into);
 
  private:
   struct Entry {

@@ -83,6 +83,7 @@ Result<Plan> Engine::plan(const RequestFacts& request, std::uint64_t number, Mon
 
   const std::lock_guard lock(state.mutex);
   now = state.forward(now);
+  state.begin_trials(now);
   auto found = state.key_of(request);
   if (!found) return found.error();
   KeyState& key = **found;
@@ -94,12 +95,13 @@ Result<Plan> Engine::plan(const RequestFacts& request, std::uint64_t number, Mon
   plan.operation = operation ? *operation : operation_of(request, key.config);
   const auto arm = [&](GateId id) {
     const auto mode = overrides[static_cast<std::size_t>(id)];
-    return mode ? overridden_arm(*mode) : state.arm(id, key, number, request.client, now);
+    Assignment& assignment = plan.assignments_[static_cast<std::size_t>(id)];
+    const Arm drawn = state.arm(id, key, number, request.client, now, assignment);
+    return mode ? overridden_arm(*mode) : drawn;
   };
   plan.contextual_retry = arm(GateId::contextual_retry);
   // Nothing is learned from a tunnel, whose answers nobody sees; so it is not bound by what others learned either.
   if (!request.is_tunnel) plan.provider_learning = arm(GateId::provider_learning);
-  plan.in_washout = !request.is_tunnel && state.in_washout(now);
   plan.retry_policy = plan.contextual_retry.acts() ? RetryPolicy::contextual : RetryPolicy::standard;
   plan.counted = key.limit.count_head || request.method != "HEAD";
   plan.safe_method = is_safe(request.method);
@@ -122,11 +124,16 @@ Plan Engine::plan_alternate(const Plan& plan, MonoTime now) {
   other.key_ = &key;
   other.operation = plan.operation;
   other.contextual_retry = plan.contextual_retry;
-  // The learned state belongs to the key, so the other key's own arm holds, unless the request chose for itself.
-  other.provider_learning = plan.provider_learning.overridden
-                                ? plan.provider_learning
-                                : state.arm(GateId::provider_learning, key, plan.client_, {}, now);
-  other.in_washout = state.in_washout(now);
+  other.assignments_ = plan.assignments_;
+  other.attempts_ = plan.attempts_;
+  // The learned state belongs to the key, so the other key's own arm holds where a key is what is drawn.
+  constexpr auto kLearning = GateId::provider_learning;
+  const GateUnit unit = state.gate(kLearning).effective().unit;
+  other.provider_learning = plan.provider_learning;
+  if (!plan.provider_learning.overridden && (unit == GateUnit::key || unit == GateUnit::slice)) {
+    other.provider_learning =
+        state.arm(kLearning, key, 0, {}, now, other.assignments_[static_cast<std::size_t>(kLearning)]);
+  }
   other.retry_policy = plan.retry_policy;
   other.counted = plan.counted || key.limit.count_head;
   other.safe_method = plan.safe_method;
@@ -204,7 +211,10 @@ Conclusion Engine::conclude(Plan& plan, const Progress& progress, const Outcome&
   const std::lock_guard lock(state.mutex);
   now = state.forward(now);
   KeyState& key = *plan.key_;
-  state.watch(key, plan, outcome, plan.sent_, now, random);
+  const bool throttled = state.watch(key, plan, outcome, plan.sent_, now, random);
+  plan.attempts_.throttle_answers += throttled ? 1 : 0;
+  const bool timeout = outcome.kind == OutcomeKind::connect_timeout || outcome.kind == OutcomeKind::head_timeout;
+  plan.attempts_.timeouts += timeout ? 1 : 0;
 
   Conclusion conclusion;
   conclusion.hint = outcome.hint;

@@ -1,6 +1,6 @@
-// All keys and gates behind one mutex: the only thing the worker threads share. Every public function may be called
-// from any thread, takes the mutex for arithmetic only, never blocks on anything else and calls nobody back. What the
-// caller has to do as a consequence comes back as a value (Grants).
+// All keys and gates behind one mutex (their figures behind a second): the only thing the worker threads share. Every
+// public function may be called from any thread, takes the mutex for arithmetic only, never blocks on anything else and
+// calls nobody back. What the caller has to do as a consequence comes back as a value (Grants).
 //
 // The life of one exchange:
 //   plan()                      once; the arms, policy and limits it returns hold for the whole exchange
@@ -9,6 +9,7 @@
 //          -> refused           ... or neither
 //   conclude()                  for every attempt, when its response head came or it failed
 //   release()                   gives the slot back: after the last body byte, or when the attempt was given up
+//   finished()                  for the figures of its gates' experiments
 //   ~Plan                       leaves the queue and gives the slot back where that has not happened yet
 #pragma once
 
@@ -22,9 +23,13 @@
 #include <vector>
 
 #include "policy/admission.h"
+#include "policy/arm_figures.h"
+#include "policy/comparison.h"
 #include "policy/config.h"
+#include "policy/experiment.h"
 #include "policy/facts.h"
 #include "policy/gate.h"
+#include "policy/guard.h"
 #include "policy/learner.h"
 #include "policy/operation.h"
 #include "policy/random.h"
@@ -56,8 +61,8 @@ class Plan {
   Arm provider_learning;
   bool counted = true;                      // false: HEAD that count_head leaves out of the rates
   bool safe_method = false;                 // GET HEAD OPTIONS TRACE: may be tried at an alternate
-  bool in_washout = false;                  // provider-learning by slices: left out of a comparison
   std::string_view next_alternate() const;  // host to fail over to; empty: none (left)
+  const Assignment& assignment(GateId id) const { return assignments_[static_cast<std::size_t>(id)]; }
 
  private:
   friend class Engine;
@@ -74,6 +79,8 @@ class Plan {
   Sent sent_;                                             // the attempt under way, for the learner
   std::uint64_t request_class_ = 0;                       // hash of method and first path segment (scope of a refusal)
   std::uint64_t client_ = 0;                              // hash of the client: fairness in the queue
+  std::array<Assignment, kGateNames.size()> assignments_;
+  AttemptFigures attempts_;  // of all attempts so far, also at hosts the exchange failed over from
 };
 
 // What conclude() found: the verdict, and what to tell the client with it.
@@ -106,6 +113,25 @@ struct KeyStatus {
 struct GateStatus {
   GateId id;
   Gate gate;
+  Guard guard;
+  GateVerdict verdict = GateVerdict::insufficient;                  // at the guard's last look
+  std::vector<GuardAct> acts;                                       // the last few, oldest first
+  std::array<std::uint64_t, GuardAct::kKindNames.size()> counts{};  // of all acts, by kind
+};
+
+// A gate's experiment as far as it has come.
+struct TrialStatus {
+  GateSetting setting;  // it runs under
+  MonoTime began{};
+  std::uint64_t overridden = 0;  // exchanges that chose their arm themselves
+  std::uint64_t washed_out = 0;
+  BothArms since_flip;
+  Comparison comparison;
+};
+
+struct KeyArms {
+  std::string key;  // or FiguresTable::kRest
+  BothArms arms;
 };
 
 class Engine {
@@ -138,15 +164,24 @@ class Engine {
   // Gives back slot or place, whichever is held. Idempotent. Grants to others that become possible are appended.
   void release(Plan& plan, MonoTime now, Grants& grants);
 
+  // The end of an exchange, for its gates' experiments. Costs nothing where no gate has assigned it. Has a mutex of its
+  // own, so that nobody who is being admitted waits for those who look at figures.
+  void finished(const Plan& plan, const ExchangeFigures& figures, MonoTime now);
+
   // Grants and refusals that are due. Returns when to call again at the latest (kNever: nothing waits). Every other
   // call that could bring this forward (admit, conclude, release, set_gate, reset) is followed by a look at next_due().
   MonoTime advance(MonoTime now, Grants& grants);
   MonoTime next_due() const;  // lock-free
 
   // --- the operator's side ---
+  // A flip: what the guard had put in its place is gone, and the experiment begins anew.
   void set_gate(GateId id, GateLayer layer, GateSetting setting);
   void clear_gate(GateId id, GateLayer layer);
   std::vector<GateStatus> gates() const;
+  // Lets the guards look, and does what they say: to be called once a second or so. Returns what was done.
+  std::vector<std::pair<GateId, GuardAct>> look(const Resources& resources, MonoTime now);
+  TrialStatus trial(GateId id, const Resources& resources, MonoTime now) const;
+  std::vector<KeyArms> arm_figures(GateId id, FigureWindow window, MonoTime now) const;  // by key
   std::vector<KeyStatus> status(MonoTime now) const;
   bool reset(std::string_view key, MonoTime now);        // forgets what was learned; false: no such key
   std::vector<LearnedKey> snapshot(MonoTime now) const;  // what is worth keeping over a restart

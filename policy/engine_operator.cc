@@ -5,17 +5,28 @@ namespace backoffd::policy {
 void Engine::set_gate(GateId id, GateLayer layer, GateSetting setting) {
   const std::lock_guard lock(state_->mutex);
   state_->gate(id).set(layer, std::move(setting));
+  state_->flipped(id, layer);
 }
 
 void Engine::clear_gate(GateId id, GateLayer layer) {
   const std::lock_guard lock(state_->mutex);
   state_->gate(id).clear(layer);
+  state_->flipped(id, layer);
 }
 
 std::vector<GateStatus> Engine::gates() const {
   const std::lock_guard lock(state_->mutex);
-  return {{GateId::contextual_retry, state_->gate(GateId::contextual_retry)},
-          {GateId::provider_learning, state_->gate(GateId::provider_learning)}};
+  std::vector<GateStatus> all;
+  for (std::size_t i = 0; i < kGateNames.size(); ++i) {
+    const GateTrial& trial = state_->trials[i];
+    all.push_back({static_cast<GateId>(i),
+                   state_->gates[i],
+                   trial.guard,
+                   trial.verdict,
+                   {trial.acts.begin(), trial.acts.end()},
+                   trial.counts});
+  }
+  return all;
 }
 
 std::vector<KeyStatus> Engine::status(MonoTime now) const {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "policy/hash.h"
 #include "policy/text.h"
 
 namespace backoffd::policy {
@@ -34,32 +35,37 @@ Result<KeyState*> Engine::State::key_of(const RequestFacts& request) {
   return &make_key(request.provider, request.host, provider);
 }
 
-Arm Engine::State::arm(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now) {
+Arm Engine::State::arm(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now,
+                       Assignment& assignment) {
+  assignment = {.trial = trial(id).number};
   const GateSetting& setting = gate(id).effective();
   if (setting.mode == GateMode::off) return {};
   std::array<char, 20> digits;
   const auto text_of = [&](std::uint64_t n) {
     return std::string_view(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr);
   };
+  std::string_view unit;
   switch (setting.unit) {
     case GateUnit::request:
       return choose_arm(id, setting, key.provider, text_of(number));
     case GateUnit::client:
-      return choose_arm(id, setting, key.provider, client);
-    case GateUnit::key:
-      return choose_arm(id, setting, key.provider, key.text);
-    case GateUnit::slice:
+      unit = client;
       break;
+    case GateUnit::key:
+      unit = key.text;
+      break;
+    case GateUnit::slice: {
+      const auto slice = std::max(setting.slice, Duration(1));
+      const auto turn = now.time_since_epoch() / slice;
+      unit_scratch.assign(key.text).append("#").append(text_of(static_cast<std::uint64_t>(turn)));
+      unit = unit_scratch;
+      assignment.unit_ends = MonoTime(slice * (turn + 1));
+      assignment.washout = now.time_since_epoch() % slice < setting.washout;
+      break;
+    }
   }
-  const auto slice = std::max(setting.slice, Duration(1));
-  unit_scratch.assign(key.text).append("#").append(text_of(static_cast<std::uint64_t>(now.time_since_epoch() / slice)));
-  return choose_arm(id, setting, key.provider, unit_scratch);
-}
-
-bool Engine::State::in_washout(MonoTime now) {
-  const GateSetting& setting = gate(GateId::provider_learning).effective();
-  if (setting.mode == GateMode::off || setting.unit != GateUnit::slice) return false;
-  return now.time_since_epoch() % std::max(setting.slice, Duration(1)) < setting.washout;
+  assignment.unit = hash(unit);
+  return choose_arm(id, setting, key.provider, unit);
 }
 
 // --- evidence and turns ----------------------------------------------------------------------------------------------
@@ -69,12 +75,11 @@ Learner* Engine::State::learner(const Plan& plan, KeyState& key) {
   return &key.throttle.learner(config.learning, config.retry.retry_after_cap);
 }
 
-void Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now,
+bool Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now,
                           Random& random) {
-  if (outcome.kind == OutcomeKind::response) {
-    key.counters.hints_ignored += static_cast<std::uint64_t>(outcome.hint.ignored);
-    if (is_throttle_answer(outcome.status, outcome.hint)) ++key.counters.throttle_answers;
-  }
+  const bool throttled = outcome.kind == OutcomeKind::response && is_throttle_answer(outcome.status, outcome.hint);
+  key.counters.hints_ignored += static_cast<std::uint64_t>(outcome.hint.ignored);
+  key.counters.throttle_answers += throttled ? 1 : 0;
   Learner* const learner = key.throttle.learner();
   if (plan.provider_learning.treated && learner != nullptr) {
     Random copy = random;  // what is only computed must not move what is done
@@ -84,6 +89,7 @@ void Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcom
       learner->on_lost(sent, now);
   }
   sent = {};  // one answer is one piece of evidence; what comes of its body is none
+  return throttled;
 }
 
 void Engine::State::advance(KeyState& key, MonoTime now, Grants& grants) {

@@ -90,16 +90,16 @@ TEST(ArmWindows, SlideAsTheyShould) {
     const auto within = [&](Duration span) {
       return static_cast<std::uint64_t>(all.end() - std::upper_bound(all.begin(), all.end(), now - span));
     };
-    const auto collected = [&](Window window) {
+    const auto collected = [&](FigureWindow window) {
       ArmFigures figures;
       windows.collect(window, now, figures);
       return figures.exchanges;
     };
-    EXPECT_LE(collected(Window::five_minutes), within(5min));
-    EXPECT_GE(collected(Window::five_minutes), within(4min));
-    EXPECT_LE(collected(Window::hour), within(60min));
-    EXPECT_GE(collected(Window::hour), within(50min));
-    ASSERT_EQ(collected(Window::since_flip), all.size());
+    EXPECT_LE(collected(FigureWindow::five_minutes), within(5min));
+    EXPECT_GE(collected(FigureWindow::five_minutes), within(4min));
+    EXPECT_LE(collected(FigureWindow::hour), within(60min));
+    EXPECT_GE(collected(FigureWindow::hour), within(50min));
+    ASSERT_EQ(collected(FigureWindow::since_flip), all.size());
   }
 }
 
@@ -107,9 +107,9 @@ TEST(ArmWindows, WhatIsOverLeavesWithoutNewExchanges) {
   ArmWindows windows;
   windows.current(at(0s)).add(exchange(200), {});
   ArmFigures figures;
-  windows.collect(Window::five_minutes, at(6min), figures);
+  windows.collect(FigureWindow::five_minutes, at(6min), figures);
   EXPECT_EQ(figures.exchanges, 0u);
-  windows.collect(Window::hour, at(6min), figures);
+  windows.collect(FigureWindow::hour, at(6min), figures);
   EXPECT_EQ(figures.exchanges, 1u);
 }
 
@@ -122,11 +122,11 @@ TEST(FiguresTable, KeysAndArmsAreApart) {
   table.add(key(2), Side::treatment, exchange(200), {}, at(0s));
   EXPECT_EQ(table.keys(), (std::vector<std::string>{key(1), key(2)}));
   BothArms arms;
-  table.collect(key(1), Window::five_minutes, at(1s), arms);
+  table.collect(key(1), FigureWindow::five_minutes, at(1s), arms);
   EXPECT_EQ(arms[0].exchanges, 1u);
   EXPECT_EQ(arms[1].exchanges, 1u);
   EXPECT_EQ(arms[1].successes, 0u);
-  table.collect("nobody@nowhere", Window::five_minutes, at(1s), arms);
+  table.collect("nobody@nowhere", FigureWindow::five_minutes, at(1s), arms);
   EXPECT_EQ(arms[0].exchanges, 1u);
 }
 
@@ -134,7 +134,7 @@ TEST(FiguresTable, BeyondItsSizeKeysAreOneAndNothingIsLost) {
   FiguresTable table;
   const auto total = [&] {
     BothArms arms;
-    for (const std::string& one : table.keys()) table.collect(one, Window::since_flip, at(4h), arms);
+    for (const std::string& one : table.keys()) table.collect(one, FigureWindow::since_flip, at(4h), arms);
     return arms[0].exchanges;
   };
   for (int i = 0; i < 100; ++i) table.add(key(i), Side::control, exchange(200), {}, at(0s));

@@ -456,9 +456,9 @@ TEST_F(EngineTest, SlicesSwitchTheWholeKeyAndKeepWhatWasLearnedThroughThoseThatA
     now = MonoTime(minutes(10 * (1000 + slice)));
     Plan begin = plan(get("a.org")), one = plan(get("a.org", "/works/1", "10.9.9.9"));
     ASSERT_EQ(begin.provider_learning.treated, one.provider_learning.treated);
-    washout += begin.in_washout ? 1 : 0;
+    washout += begin.assignment(GateId::provider_learning).washout ? 1 : 0;
     now += minutes(2);
-    ASSERT_FALSE(plan(get("a.org")).in_washout);
+    ASSERT_FALSE(plan(get("a.org")).assignment(GateId::provider_learning).washout);
     on += one.provider_learning.treated ? 1 : 0;
     if (one.provider_learning.treated && engine->snapshot(now).empty()) {
       Hint hint;
