@@ -68,6 +68,46 @@ void WholeExchange(benchmark::State& state) {
 }
 BENCHMARK(WholeExchange)->ArgName("learning")->Arg(0)->Arg(2);
 
+// ... with the figures of its end counted for so many gates' experiments.
+void FinishedExchange(benchmark::State& state) {
+  Bench bench(GateMode::off);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(state.range(0)); ++i) {
+    GateSetting setting = default_setting(static_cast<GateId>(i));
+    setting.mode = GateMode::shadow;
+    setting.percentage = 50;
+    bench.engine.set_gate(static_cast<GateId>(i), GateLayer::admin, setting);
+  }
+  ExchangeFigures figures;
+  figures.status = 200;
+  figures.attempts = 1;
+  const Plan plan = bench.engine.plan(bench.facts, 1, bench.now).value();
+  for (auto _ : state) {
+    bench.step();
+    figures.to_end = figures.to_head = from_seconds(0.05 + 0.2 * bench.random.uniform());
+    bench.engine.finished(plan, figures, bench.now);
+  }
+}
+BENCHMARK(FinishedExchange)->ArgName("gates")->Arg(0)->Arg(1)->Arg(2);
+
+// What a look of the guards takes, after a hundred thousand exchanges.
+void Look(benchmark::State& state) {
+  Bench bench(GateMode::off);
+  GateSetting setting;
+  setting.mode = GateMode::on;
+  setting.percentage = 50;
+  bench.engine.set_gate(GateId::contextual_retry, GateLayer::admin, setting);
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    bench.step();
+    const Plan plan = bench.engine.plan(bench.facts, i, bench.now).value();
+    ExchangeFigures figures;
+    figures.status = i % 20 == 0 ? 503 : 200;
+    figures.to_end = figures.to_head = from_seconds(0.001 * static_cast<double>(1 + i % 5000));
+    bench.engine.finished(plan, figures, bench.now);
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(bench.engine.look({}, bench.now));
+}
+BENCHMARK(Look);
+
 // Joins and leaves a queue of that length.
 void QueueAndLeave(benchmark::State& state) {
   Bench bench(GateMode::off);
