@@ -13,8 +13,8 @@ AFTER_FAILURE = 0.1  # seconds a client waits after anything but 200, so that a 
 
 
 class Load:
-    """`clients` kept-alive connections to 127.0.0.1:`proxy_port`; each asks for the next of `urls` as soon as it has its
-    answer, and begins anew when its connection ends. `statuses` counts the answers by status, and as "broken" the
+    """`clients` kept-alive connections to 127.0.0.1:`proxy_port`; each asks for the next of `urls` as soon as it has
+    its answer, and begins anew when its connection ends. `statuses` counts the answers by status, and as "broken" the
     exchanges that had none."""
 
     def __init__(self, proxy_port: int, urls: Iterable[str], clients: int) -> None:
