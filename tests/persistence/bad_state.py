@@ -116,6 +116,25 @@ class BadState(unittest.TestCase):
                 self.assert_ends_well(proxy)
                 self.assertEqual(self.state.read_bytes(), before)
 
+    def test_a_path_that_can_hold_no_file_is_told(self) -> None:
+        (self.state.parent / "file").write_text("in the way")
+        (self.state.parent / "locked.lock").mkdir()
+        loop = self.state.parent / "loop"
+        loop.symlink_to(loop)
+        for what, path in {
+            "a folder": self.state.parent,
+            "a device": Path("/dev/full"),
+            "below a file": self.state.parent / "file" / "learning.json",
+            "its lock is a folder": self.state.parent / "locked",
+            "a link to itself": loop,
+            "a name too long": self.state.parent / ("n" * 300),
+        }.items():
+            with self.subTest(what):
+                self.state = path
+                proxy = self.start(what)
+                self.assertTrue(self.weights(proxy), proxy.told())
+                self.assert_ends_well(proxy)
+
     def test_of_two_processes_the_second_is_told_and_keeps_nothing(self) -> None:
         self.write(5)
         first = self.start("first")
