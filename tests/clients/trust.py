@@ -173,7 +173,8 @@ class Server:
 NODE = """
 const [host, at, port, ca] = process.argv.slice(1), tls = require("tls"), fs = require("fs");
 const name = require("net").isIP(host) ? {} : {servername: host};
-const socket = tls.connect({host: at, port, ca: fs.readFileSync(ca), ...name}, () => { console.log("yes"); socket.end(); });
+const options = {host: at, port, ca: fs.readFileSync(ca), ...name};
+const socket = tls.connect(options, () => { console.log("yes"); socket.end(); });
 socket.on("error", error => { console.log(error.code, error.message); process.exit(1); });
 """
 
