@@ -136,6 +136,8 @@ void Server::start() {
     workers.push_back(workers_.back().get());
   }
   pacer_.attach(workers);
+  // Where https is looked into, it will be asked for.
+  if (interceptor_) threads_.emplace_back([this] { upstream_tls_->prepare(); });
   for (Worker* worker : workers) {
     worker->start_accepting();
     threads_.emplace_back([worker] { worker->loop.run(); });

@@ -18,6 +18,14 @@ namespace {
 constexpr Duration kLinger = std::chrono::seconds(2);
 constexpr std::size_t kLingerRead = 64 << 10;
 
+// Tools on one machine share an address, not what they trust. Most say at the CONNECT which one they are.
+std::string name_of_client(std::string_view address, const Head& connect) {
+  constexpr std::size_t kMost = 64;
+  std::string name(address);
+  if (const auto agent = connect.find("User-Agent")) name.append(" ").append(agent->substr(0, kMost));
+  return name;
+}
+
 }  // namespace
 
 Session::Session(Worker& worker, Fd fd, const Address& client)
@@ -82,7 +90,7 @@ bool Session::read_head() {
       client_.touch();
       if (within_ && !within_->spoken) {
         within_->spoken = true;
-        worker_.shared.interceptor->pass_through().trusted(client_name_, within_->target.host);
+        worker_.shared.interceptor->pass_through().trusted(within_->client, within_->target.host);
       }
       return true;
     case HeadParser::State::error:
@@ -136,9 +144,11 @@ bool Session::intercept(const Head& head) {
   if (interceptor == nullptr || within_ || head.method() != "CONNECT") return false;
   TargetResult connect = parse_target(head);
   if (!connect.ok || !worker_.shared.egress.connect_port_allowed(connect.target.port) ||
-      via_has(head, worker_.config.via) || !interceptor->intercepts(client_name_, connect.target.host, Loop::now())) {
+      via_has(head, worker_.config.via)) {
     return false;
   }
+  std::string client = name_of_client(client_name_, head);
+  if (!interceptor->intercepts(client, connect.target.host, Loop::now())) return false;
   auto ssl = interceptor->accept(connect.target.host, Loop::wall_now());
   if (!ssl) {
     notice("interception: " + connect.target.host + ": " + ssl.error().text() + "; it is tunnelled");
@@ -153,6 +163,7 @@ bool Session::intercept(const Head& head) {
   unsent += "HTTP/1.1 200 Connection established\r\n\r\n";
   auto transport = std::make_unique<TlsTransport>(std::move(*ssl), std::move(received), std::move(unsent));
   within_ = std::make_unique<Interception>();
+  within_->client = std::move(client);
   within_->target = std::move(connect.target);
   within_->target.path_and_query = {};
   within_->tls = transport.get();
@@ -175,7 +186,7 @@ void Session::shake_hands() {
   if (!name.empty() && !policy::equals_ignoring_case(name, within_->target.host)) {
     // The host of the CONNECT decides: it is what the rules were asked about, and what the leaf names.
     worker_.counters.client_tls_name_mismatches.add();
-    notice("interception: client " + client_name_ + " asked for \"" + name + "\" in a tunnel to \"" +
+    notice("interception: client " + within_->client + " asked for \"" + name + "\" in a tunnel to \"" +
            within_->target.host + '"');
   }
   state_ = State::reading;
@@ -191,12 +202,12 @@ void Session::interception_failed() {
   const bool told = tls.failure() == TlsFailure::rejected || tls.failure() == TlsFailure::application;
   bool learned = false;
   if (told) {
-    learned = pass_through.rejected(client_name_, host, tls.failure_text(), Loop::now());
+    learned = pass_through.rejected(within_->client, host, tls.failure_text(), Loop::now());
   } else if (!client_.timed_out()) {
-    learned = pass_through.closed_early(client_name_, host, Loop::now());
+    learned = pass_through.closed_early(within_->client, host, Loop::now());
   }
   if (learned) {
-    notice("interception: client " + client_name_ + " does not take our certificate for " + host + " (" +
+    notice("interception: client " + within_->client + " does not take our certificate for " + host + " (" +
            (told ? tls.failure_text() : "it closes before its first request") + "); tunnelled for an hour");
   }
   if (told || !tls.established()) {

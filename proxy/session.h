@@ -42,6 +42,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   // The connection is the inside of a CONNECT whose TLS is ended here.
   struct Interception {
     Target target;                // of the CONNECT: where all requests inside go
+    std::string client;           // who trusts our certificate, or does not: address and User-Agent of the CONNECT
     TlsTransport* tls = nullptr;  // the stream's
     bool spoken = false;          // a request has come: the client trusts our certificate
   };

@@ -161,11 +161,22 @@ bool UpstreamTls::verifies(std::string_view host) const {
                       [&](const std::string& one) { return policy::equals_ignoring_case(one, host); });
 }
 
+SSL_CTX* UpstreamTls::made(Context& context) {
+  std::call_once(context.made, [&] { context.context = make_context(context); });
+  return context.context.get();
+}
+
+void UpstreamTls::prepare() {
+  made(*general_);
+  for (const auto& own : own_) {
+    if (own) made(*own);
+  }
+}
+
 Result<SslPtr> UpstreamTls::start(std::string_view host, const std::string& origin, SessionCache& cache) {
-  Context& from = context_for(host);
-  std::call_once(from.made, [&] { from.context = make_context(from); });
-  if (!from.context) return Error{"", openssl_error("no TLS context")};
-  SslPtr ssl(SSL_new(from.context.get()));
+  SSL_CTX* context = made(context_for(host));
+  if (context == nullptr) return Error{"", openssl_error("no TLS context")};
+  SslPtr ssl(SSL_new(context));
   if (!ssl) return Error{"", openssl_error("no TLS handle")};
   SSL_set_connect_state(ssl.get());
   const std::string name(host);

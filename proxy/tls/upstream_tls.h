@@ -1,8 +1,9 @@
 // The upstream side: which roots a server is judged by, what certificate it is shown, and the client's end of a
 // handshake. TLS 1.2 or later, hostname checked, ALPN http/1.1, SNI, no renegotiation.
 //
-// One for all workers, made before they start; start() may be called from any thread. The system's roots are loaded at
-// the first handshake, not at start: most runs of a sidecar must be up before they need them.
+// One for all workers, made before they start; start() may be called from any thread. Reading the system's roots takes
+// some ten milliseconds and a few MiB, so that is done by the first handshake, or beside the serving threads by
+// prepare().
 #pragma once
 
 #include <memory>
@@ -31,6 +32,9 @@ class UpstreamTls {
   // resumed, and new ones go there: both outlive the handle.
   policy::Result<SslPtr> start(std::string_view host, const std::string& origin, SessionCache& cache);
 
+  // Reads the system's roots now, so that no worker's first handshake has to. From any thread.
+  void prepare();
+
   bool verifies(std::string_view host) const;  // false: insecure_skip_verify names it
 
  private:
@@ -48,6 +52,7 @@ class UpstreamTls {
       : config_(config), providers_(providers), index_(providers) {}
   policy::Result<bool> load();
   Context& context_for(std::string_view host);
+  static SSL_CTX* made(Context& context);
   static SslContextPtr make_context(const Context& from);
 
   const Tls& config_;
