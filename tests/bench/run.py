@@ -73,7 +73,7 @@ def _have_programs(may_install: bool) -> None:
         programs.install(missing)
         return
     print(f"missing: {', '.join(missing)}. As root: {programs.install_line(missing)}", file=sys.stderr)
-    if {"nginx", "wrk", "taskset", "cc"} & set(missing):
+    if {"nginx", "wrk", "taskset", "openssl", "cc"} & set(missing):
         sys.exit(1)  # without an origin, a load or a compiler there is nothing to run; without a peer there still is
 
 

@@ -8,7 +8,7 @@ import pathlib
 import tempfile
 import typing
 
-from . import peers, procfs, process, programs, template
+from . import certificates, peers, procfs, process, programs, template
 from .case import Case
 from .errors import Skipped
 
@@ -30,9 +30,10 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Proxy:
-    """A proxy that answers; `pid` is None for the direct path."""
+    """A proxy that answers; `pid` is None for the direct path, `root` where TLS is not looked into."""
     port: int
     pid: int | None
+    root: pathlib.Path | None = None
 
     def cpu_seconds(self) -> float:
         return procfs.cpu_seconds(self.pid) if self.pid is not None else 0.0
@@ -57,7 +58,7 @@ class Bench:
         self._proxy_cores, self._other_cores = _cores(settings.placement or case.placement)
         self._connections = settings.idle_clients + 128 if case.crowded else FEW_CONNECTIONS
         self._stack = contextlib.ExitStack()
-        self.origin_port = process.free_port()
+        self.origin_port, self._tls_origin_port = process.free_port(), process.free_port()
 
     def __enter__(self) -> "Bench":
         with contextlib.ExitStack() as stack:
@@ -77,7 +78,10 @@ class Bench:
         home.mkdir()
         with open(files / "big", "wb") as big:
             big.truncate(BIG_BYTES)  # a hole in shared memory: zeros without a page behind them, so nothing has to be filled or evicted
+        origin = certificates.self_signed(home, "origin")
+        self._origin_root = origin.certificate
         config = template.render("origin.conf", home, user=peers.nginx_user(self.settings.options.as_root), port=self.origin_port,
+                                 tls_port=self._tls_origin_port, certificate=origin.certificate, key=origin.key,
                                  connections=2 * self._connections, small=SMALL_BODY, files=files)
         return process.Server("origin", peers.nginx_command(config, home), self.origin_port, home, self._other_cores)
 
@@ -89,7 +93,8 @@ class Bench:
             raise Skipped("not installed")
         home = pathlib.Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self._directory))
         home.chmod(0o755)
-        return peers.Place(process.free_port(), self.origin_port, home, self._connections, process.free_port(), self.settings.options)
+        return peers.Place(process.free_port(), self.origin_port, self._origin_root, home, self._connections, process.free_port(),
+                           self.settings.options)
 
     @contextlib.contextmanager
     def proxy(self, peer: peers.Peer) -> typing.Iterator[Proxy]:
@@ -98,8 +103,22 @@ class Bench:
             yield Proxy(self.origin_port, None)
             return
         at = self.place(peer)
-        with process.Server(peer.name, peer.command(at), at.port, at.directory, self._proxy_cores) as server:
-            proxy = Proxy(server.port, server.pid)
+        with self._started(peer, peer.command(at), at, None) as proxy:
+            yield proxy
+
+    @contextlib.contextmanager
+    def intercepting_proxy(self, peer: peers.Peer) -> typing.Iterator[Proxy]:
+        """The same, looking into TLS."""
+        assert peer.intercepting is not None
+        at = self.place(peer)
+        interception = peer.intercepting(at)
+        with self._started(peer, interception.command, at, interception.root) as proxy:
+            yield proxy
+
+    @contextlib.contextmanager
+    def _started(self, peer: peers.Peer, command: list[str], at: peers.Place, root: pathlib.Path | None) -> typing.Iterator[Proxy]:
+        with process.Server(peer.name, command, at.port, at.directory, self._proxy_cores) as server:
+            proxy = Proxy(server.port, server.pid, root)
             self.get(proxy, clients=1, requests=20)
             yield proxy
 
@@ -118,3 +137,14 @@ class Bench:
                    f"http://127.0.0.1:{proxy.port}/", "--", f"http://{host}/small", host]
         out = process.run(process.on_cores(command, self._other_cores), seconds + 30)
         return json.loads(out.rpartition("RESULT ")[2])
+
+    def tls(self, proxy: Proxy, path: str, manner: str, clients: int, requests: int, seconds: float) -> dict[str, float]:
+        """What load_tls reports of MANNER, and as "cpu" the CPU-seconds that the proxy spent on it."""
+        command = [self.settings.options.tools["load_tls"], str(proxy.port), str(self._tls_origin_port), path, str(proxy.root), manner,
+                   str(clients), str(requests), str(seconds)]
+        with process.Conversation(process.on_cores(command, self._other_cores)) as load:
+            load.hear()  # connections that are to be open already are
+            before = proxy.cpu_seconds()
+            load.say()
+            done = json.loads(load.hear())
+            return {**done, "cpu": proxy.cpu_seconds() - before}

@@ -40,3 +40,4 @@ PLACEMENTS = {
 }
 EVERYBODY = ("floor", "nginx", "haproxy", "squid", "tinyproxy", "backoffd")
 KEEPING = tuple(name for name in EVERYBODY if name != "tinyproxy")  # it closes each client connection after one answer
+INTERCEPTING = ("squid", "backoffd")

@@ -8,11 +8,12 @@ import subprocess
 from .errors import Failed
 
 SOURCES = pathlib.Path(__file__).resolve().parent.parent
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "squid": "squid", "tinyproxy": "tinyproxy", "wrk": "wrk", "strace": "strace",
-            "taskset": "util-linux", "cc": "gcc libc6-dev"}
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "squid": "squid-openssl", "tinyproxy": "tinyproxy", "wrk": "wrk", "strace": "strace",
+            "taskset": "util-linux", "openssl": "openssl", "cc": "gcc libc6-dev libssl-dev", "security_file_certgen": "squid-openssl"}
 C_TOOLS = {"floor": "floor.c", "load_get": "tools/load_get.c", "load_hold": "tools/load_hold.c", "load_bulk": "tools/load_bulk.c",
-           "launch": "tools/launch.c"}
-_SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin"  # where Debian keeps daemons, outside a user's PATH
+           "load_tls": "tools/load_tls.c", "launch": "tools/launch.c"}
+_LIBRARIES = {"load_tls": ("-lssl", "-lcrypto")}
+_SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin:/usr/lib/squid"  # where Debian keeps daemons, outside a user's PATH
 
 
 def find(program: str) -> str | None:
@@ -46,7 +47,7 @@ def build_tools(directory: pathlib.Path) -> dict[str, str]:
     for name, source in C_TOOLS.items():
         target, source_file = directory / name, SOURCES / source
         if not target.exists() or target.stat().st_mtime < max(newest_header, source_file.stat().st_mtime):
-            subprocess.run([require("cc"), "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-o", str(target), str(source_file)],
-                           check=True)
+            subprocess.run([require("cc"), "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-o", str(target), str(source_file),
+                            *_LIBRARIES.get(name, ())], check=True)
         built[name] = str(target)
     return built
