@@ -158,6 +158,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
     policy::WallTime start{};
     int status = 0;
     std::string_view verdict;
+    policy::Ending ending = policy::Ending::whole;
     std::string_view shadow;
     std::uint64_t bytes_out = 0;
     std::uint64_t resumed_at = 0;

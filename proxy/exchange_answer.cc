@@ -261,6 +261,7 @@ void Exchange::resumed() {
 // tells it; a body that ends with the connection needs a reset.
 void Exchange::break_off(std::string_view verdict) {
   record_.verdict = verdict;
+  record_.ending = policy::Ending::broken;
   worker_.counters.broken_bodies.add();
   finish(client_framing_.kind == Framing::Kind::until_close ? Owner::After::abort : Owner::After::close);
 }
@@ -325,6 +326,7 @@ void Exchange::watch_client() {
 void Exchange::client_gone() {
   verdict_detail_ = "the client left";
   record_.verdict = name(Reason::client_gone);
+  record_.ending = policy::Ending::left;
   worker_.counters.verdicts[static_cast<std::size_t>(Reason::client_gone)].add();
   finish(Owner::After::abort);
 }
@@ -354,6 +356,17 @@ void Exchange::write_log() {
   counters.head_seconds.observe(policy::seconds(record_.head));
   counters.queue_seconds.observe(policy::seconds(record_.queued));
   if (record_.queued > policy::Duration::zero()) counters.queued.add();
+  policy::ExchangeFigures figures;
+  figures.status = record_.status;
+  figures.ending = record_.ending;
+  figures.tunnel = tunnel_ != nullptr;
+  figures.resumed = record_.resumed_at > 0;
+  figures.attempts = attempts_before_ + progress_.attempts;
+  figures.queued = record_.queued;
+  figures.to_head = record_.head;
+  figures.to_end = line.total;
+  figures.bytes = line.bytes_in + line.bytes_out;
+  worker_.engine.finished(plan_, figures, Loop::now());
   if (!worker_.access_log.on()) return;
   line.start = record_.start;
   line.request_id = request_id();
@@ -370,7 +383,7 @@ void Exchange::write_log() {
   line.contextual_retry = plan_.contextual_retry;
   line.provider_learning = plan_.provider_learning;
   line.status = record_.status;
-  line.attempts = attempts_before_ + progress_.attempts;
+  line.attempts = figures.attempts;
   line.verdict = record_.verdict;
   line.shadow = record_.shadow;
   line.detail = verdict_detail_;
