@@ -36,8 +36,8 @@ LearningStore::Learned LearningStore::open(policy::WallTime now) {
   take_lock();
   if (state_ == State::never) return {};
   const auto text = read_file(path_, kLargestFile);
-  if (!text && errno == ENOENT) return {};
-  if (!text && errno == ENOTDIR) return {};  // told by take_lock() already
+  absent_ = !text && (errno == ENOENT || errno == ENOTDIR);
+  if (absent_) return {};  // if that is wrong, take_lock() has told it already
   if (!text) {
     move_aside(now, std::strerror(errno));
     return {};
@@ -107,7 +107,12 @@ void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std:
 
 void LearningStore::save(policy::WallTime wall, std::uint64_t version, const Snapshot& snapshot) {
   if (version == saved_version_ || state_ == State::never) return;
-  if (state_ == State::waiting && !take_lock()) return;
+  if (state_ == State::waiting) {
+    if (!take_lock()) return;
+    // A disk that was mounted late: its file holds what this run does not know.
+    std::error_code ignored;  // then saving tells
+    if (absent_ && std::filesystem::exists(path_, ignored)) return keep_nothing("was not there when this run began");
+  }
   const std::string wrong = replace_file(path_, write_learned({.saved = wall, .keys = snapshot()}));
   if (!wrong.empty()) return fail(wrong);
   saved_version_ = version;

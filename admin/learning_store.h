@@ -4,7 +4,8 @@
 // Owned by main; used on one thread, which may block on the disk (never a worker's).
 //
 //   open() --lock taken, file read--> keeping           saves replace the file as a whole, or not at all
-//          --folder not usable yet--> waiting           each save tries again to take the lock
+//          --folder not usable yet--> waiting           each save tries again to take the lock; a file that has come
+//                                                       with it meanwhile, unread, leads to never
 //          --lock held by another process, file of a newer version or algorithm, or no file at all but a folder or a
 //            device--> never                   this run neither reads nor keeps anything, and leaves the file alone
 #pragma once
@@ -57,7 +58,8 @@ class LearningStore {
   const Tell tell_;
 
   State state_ = State::waiting;
-  proxy::Fd lock_;  // held as long as this lives
+  proxy::Fd lock_;       // held as long as this lives
+  bool absent_ = false;  // there was no file at the start
   std::uint64_t saved_version_ = 0;
   policy::MonoTime next_save_{};
   std::string failure_;  // the one told last; empty: the last save went well

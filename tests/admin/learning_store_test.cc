@@ -295,6 +295,20 @@ TEST_F(LearningStoreTest, AnUnusableFolderIsToldOnceAndTriedAgain) {
   EXPECT_TRUE(parse_learned(*read_file(blocked / "learning.json", 1 << 20)));
 }
 
+TEST_F(LearningStoreTest, AFileThatComesLateIsNotReplacedUnread) {
+  const auto mounted = folder_ / "mounted";
+  std::ofstream(mounted) << "not yet";
+  auto s = store_at(mounted / "learning.json");
+  EXPECT_THAT(s.open(kNow).keys, IsEmpty());
+  std::filesystem::remove(mounted);
+  std::filesystem::create_directory(mounted);
+  std::ofstream(mounted / "learning.json") << "of an earlier run";
+  s.save(kNow, 1, one(20));
+  EXPECT_EQ(read_file(mounted / "learning.json", 100), "of an earlier run");
+  EXPECT_THAT(weights_, ElementsAre(Weight::warning, Weight::error));
+  EXPECT_THAT(told_.back(), HasSubstr("was not there when this run began; it is left alone"));
+}
+
 TEST_F(LearningStoreTest, AFullDiskLeavesTheOldFileWholeAndNothingBeside) {
   auto s = store();
   s.open(kNow);
