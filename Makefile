@@ -42,7 +42,7 @@ all: $(OUT)/backoffd ## the program, build/backoffd
 BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev libc-ares-dev rapidjson-dev libcli11-dev libspdlog-dev \
 	prometheus-cpp-dev libpsl-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
-	wget aria2 git nginx-light nodejs openssl ca-certificates
+	wget aria2 git nginx-light strace nodejs openssl ca-certificates
 LINT_PACKAGES := clang-format clang-tidy python3
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid tinyproxy wrk strace python3
@@ -189,6 +189,11 @@ $(OUT)/learning-driver: $(OBJ)/tests/bench/learning_driver.o $(ADMIN_LIB) $(POLI
 bench-learning: build deps-test ## what learning reaches at simulated providers (ARGS="--scenarios S01,S14 --seeds 3")
 	$(again) $(BUILD)/learning-driver
 	@python3 tests/bench/learning.py --driver $(BUILD)/learning-driver --out $(BUILD)/bench-learning.txt $(ARGS)
+.PHONY: bench-learning-real
+bench-learning-real: build deps-test ## the same with real sockets in real time, 13 minutes (CASES="bucket ban")
+	$(again) $(BUILD)/learning-driver
+	@python3 tests/bench/learning_real.py --backoffd $(BUILD)/backoffd --driver $(BUILD)/learning-driver \
+	--out $(BUILD)/bench-learning-real.txt $(CASES)
 demo: build deps-test ## a server that misbehaves, with and without backoffd
 	@python3 tests/support/demo.py --backoffd $(BUILD)/backoffd
 install: build ## to PREFIX=/usr/local

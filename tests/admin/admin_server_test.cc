@@ -334,7 +334,8 @@ TEST(Metrics, WorkersAreAddedUpAndNamesAreUnique) {
   a.head_seconds.observe(0.002);
   b.head_seconds.observe(1000);
   policy::Gate gate(GateId::contextual_retry);
-  const std::string text = metrics_text({{&a, &b}, {}, {{GateId::contextual_retry, gate}}, {}});
+  const std::string text =
+      metrics_text({{&a, &b}, {}, {{.id = GateId::contextual_retry, .gate = gate, .guard = {}, .acts = {}}}, {}});
   EXPECT_THAT(text, HasSubstr("\nbackoffd_attempts_total 5\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_refusals_total{refusal=\"queue_full\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_bucket{le=\"0.005\"} 1\n"));

@@ -57,6 +57,8 @@ class Provider:
             self.stats.cuts[str(cut)] += 1
         except ConnectionError:
             self.stats.cuts["by the client"] += 1
+        except asyncio.CancelledError:
+            pass  # the provider is stopped: who still waits gets no answer
         finally:
             writer.close()
 
