@@ -135,6 +135,15 @@ Result<bool> check_certificate(X509* certificate, WallTime now) {
   return true;
 }
 
+Result<bool> check_key(const std::vector<X509Ptr>& chain, EVP_PKEY* key) {
+  const auto own = std::find_if(chain.begin(), chain.end(),
+                                [key](const X509Ptr& one) { return X509_check_private_key(one.get(), key) == 1; });
+  ERR_clear_error();
+  if (own == chain.begin()) return true;
+  if (own == chain.end()) return Error{"", "the key is not that of " + quoted(chain.front().get())};
+  return Error{"", "the key is that of " + quoted(own->get()) + ", which must come first in the chain"};
+}
+
 // What X509_verify_cert() says of the issuing certificate below the root of its own chain.
 Result<bool> check_chain(const std::vector<X509Ptr>& chain, WallTime now) {
   X509* issuer = chain.front().get();
@@ -197,10 +206,7 @@ Result<Authority> Authority::parse(std::string_view chain_pem, std::string_view 
   if (!chain) return chain.error();
   auto key = read_key(key_pem);
   if (!key) return key.error();
-  if (X509_check_private_key(chain->front().get(), key->get()) != 1) {
-    ERR_clear_error();
-    return Error{"", "the key is not that of " + quoted(chain->front().get())};
-  }
+  if (const auto checked = check_key(*chain, key->get()); !checked) return checked.error();
   if (const auto checked = check_chain(*chain, now); !checked) return checked.error();
   NameConstraints constraints;
   constraints.any = true;

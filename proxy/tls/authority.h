@@ -2,8 +2,9 @@
 // key, and the chain above it up to the root that clients trust.
 //
 // One made here is a root and an intermediate below it. The root's key signs the intermediate and is forgotten: what is
-// kept, and could leak, is the key of the intermediate, which may sign for the constrained names only and no further
-// authority. The constraints stand on both, because some verifiers (Java) ignore those of a trust anchor.
+// kept, and could leak, is the key of the intermediate, which may sign for TLS servers of the constrained names only
+// and no further authority. The constraints stand on both, because some verifiers (Java) ignore those of a trust
+// anchor.
 //
 // A value: made once at start by the main thread, then only read, from any thread.
 #pragma once
@@ -25,15 +26,16 @@ class Authority {
   static policy::Result<Authority> create(const NameConstraints& constraints, policy::WallTime now);
 
   // `chain`: PEM, the issuing certificate first, then those above it; `key`: PEM, of the issuing certificate, without a
-  // passphrase. Refused, with a sentence that says which: unreadable PEM, no CA, a key that is not the certificate's,
-  // not valid at `now` (with the date), key usage without keyCertSign. The error's place is empty: the caller knows it.
+  // passphrase; both may be one text. Refused, with a sentence that says which: unreadable PEM, no CA, a key that is
+  // not the certificate's, not valid at `now` (with the date), key usage without keyCertSign or serverAuth, a chain
+  // that does not verify up to a root. The error's place is empty: the caller knows it.
   static policy::Result<Authority> parse(std::string_view chain, std::string_view key, policy::WallTime now);
 
   X509* issuer() const { return chain_.front().get(); }
   X509* root() const { return chain_.back().get(); }
   EVP_PKEY* key() const { return key_.get(); }
   const std::vector<X509Ptr>& chain() const { return chain_; }  // issuer first, root last
-  // What the certificates say: the intersection over the chain in effect is that of the issuer.
+  // What all certificates of the chain permit.
   const NameConstraints& constraints() const { return constraints_; }
 
   std::string chain_pem() const;

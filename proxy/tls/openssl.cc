@@ -18,3 +18,10 @@ std::string openssl_error(const char* otherwise) {
 std::string default_roots_file() { return X509_get_default_cert_file(); }
 
 }  // namespace backoffd::proxy
+
+#ifdef __SANITIZE_THREAD__
+// OpenSSL counts references with atomics that the sanitizer does not see, because the library is not built for it: the
+// free by the last owner would look like a race with what an earlier owner read.
+extern "C" const char* __tsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
+extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:libcrypto.so\n"; }
+#endif

@@ -168,6 +168,13 @@ TEST_F(CaStoreTest, WithoutInterceptionNothingIsMade) {
   EXPECT_EQ(names_below(config_.state_dir), std::set<std::string>{"ca"});
 }
 
+TEST_F(CaStoreTest, WithoutInterceptionWhatThereIsIsShown) {
+  const std::string made = fingerprint();
+  config_.proxy.tls.intercept = InterceptMode::none;
+  EXPECT_EQ(fingerprint(), made);
+  EXPECT_THAT(command(CaAction::show).out, HasSubstr(made));
+}
+
 TEST_F(CaStoreTest, FolderThatOthersMayEnterIsRefused) {
   ASSERT_TRUE(open());
   chmod(in_state("ca").c_str(), 0750);

@@ -256,6 +256,14 @@ TEST(OwnAuthority, KeyOfAnotherIsRefused) {
             "the key is not that of \"CN=Own CA\"");
 }
 
+TEST(OwnAuthority, ChainInTheWrongOrderIsRefused) {
+  const Authority good = make({});
+  const std::string error =
+      Authority::parse(good.root_pem() + test::pem(good.issuer()), good.key_pem(), kNow).error().text();
+  EXPECT_THAT(error,
+              MatchesRegex("the key is that of \"CN=backoffd CA .* issuer\", which must come first in the chain"));
+}
+
 TEST(OwnAuthority, ExpiredIsRefusedWithItsDate) {
   Own own;
   own.validity = {kNow - 2 * kDay, kNow};
