@@ -144,12 +144,14 @@ NameConstraints constraints_for(const std::vector<std::string>& globs) {
       name.erase(0, dot == name.npos ? name.npos : dot + 1);
       if (read_host_number(name).is_number) name.clear();  // the glob may mean addresses: "10.*.0.1"
     }
-    if (name.ends_with('.')) name.pop_back();
     if (name.empty()) {
       constraints = {};
       constraints.any = true;
       return constraints;
     }
+    if (name.ends_with('.')) name.pop_back();
+    name.erase(0, std::min(name.find_first_not_of('.'), name.size()));
+    if (name.empty()) continue;  // "." matches no host
     constraints.dns.push_back(std::move(name));
   }
   normalise(constraints.dns);

@@ -48,6 +48,8 @@ TEST(ConstraintsFor, GlobsComeToTheNamesBehindTheLastWildcard) {
       {"10.*.0.1", "any name"},
       {"2001:db8::*", "any name"},
       {"*.", "any name"},
+      {".crossref.org", "crossref.org"},
+      {".", "no name"},
   };
   for (const auto& [glob, expected] : cases) EXPECT_EQ(constraints_for({glob}).text(), expected) << glob;
 }
