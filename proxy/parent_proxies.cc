@@ -1,7 +1,5 @@
 #include "proxy/parent_proxies.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -9,6 +7,7 @@
 
 #include "policy/text.h"
 #include "proxy/http/target.h"
+#include "proxy/tls/openssl.h"
 
 namespace backoffd::proxy {
 
@@ -19,14 +18,6 @@ using policy::Result;
 
 Error at(const std::string& key, std::string_view value, const std::string& what) {
   return Error{key, '"' + std::string(value) + "\": " + what};
-}
-
-std::string base64(const std::string& text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
 }
 
 // RFC 7617 2: user-id without a colon, then the password; no control characters in either.
@@ -81,6 +72,8 @@ Result<std::unique_ptr<ParentProxies>> ParentProxies::make(const UpstreamProxy& 
   }
   const auto parent_at = [&](const std::string& key, const std::string& url) -> Result<std::unique_ptr<ParentProxy>> {
     auto parent = parse_proxy_url(url);
+    // What stands before "@" is nobody's to read.
+    if (!parent && url.find('@') != std::string::npos) return Error{key, parent.error().what};
     if (!parent) return at(key, url, parent.error().what);
     parent->authorization = authorization;
     return std::make_unique<ParentProxy>(std::move(*parent));

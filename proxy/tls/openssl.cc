@@ -15,6 +15,15 @@ std::string openssl_error(const char* otherwise) {
   return reason != nullptr ? reason : otherwise;
 }
 
+std::string base64(std::string_view bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
 std::string default_roots_file() { return X509_get_default_cert_file(); }
 
 }  // namespace backoffd::proxy

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace backoffd::proxy {
 
@@ -42,6 +43,9 @@ inline X509Ptr share(X509* certificate) {
 // The reason of the oldest error in this thread's queue, which is emptied: "no start line"; `otherwise` where there is
 // none.
 std::string openssl_error(const char* otherwise);
+
+// RFC 4648 4.
+std::string base64(std::string_view bytes);
 
 // Where this build of OpenSSL looks for the roots it trusts by default; often there is no such file.
 std::string default_roots_file();
