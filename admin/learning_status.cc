@@ -35,6 +35,13 @@ Value show_key(const policy::KeyStatus& key, MonoTime now, WallTime wall) {
     out["last_change"]["at"] = format_time(wall - (now - learner.changed));
     out["last_change"]["reason"] = learner.reason;
   }
+  if (learner.shadow.requests > 0) {
+    Value& shadow = out["shadow"];
+    shadow["effective_limit"] = rate_or_null(learner.effective_rate);
+    shadow["requests"] = learner.shadow.requests;
+    shadow["held"] = learner.shadow.held;
+    shadow["avoided"] = learner.shadow.avoided;
+  }
   out["max_concurrency"] = key.max_concurrency > 0 ? Value(key.max_concurrency) : Value();
   out["in_flight"] = key.in_flight;
   out["queued"] = key.queued;

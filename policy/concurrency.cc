@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "policy/learning_constants.h"
+
 namespace backoffd::policy {
 namespace {
 
@@ -12,7 +14,7 @@ std::size_t bin(int in_flight) { return static_cast<std::size_t>(std::clamp(in_f
 
 void ConcurrencyFinder::accepted(int in_flight) {
   ++accepted_[bin(in_flight)];
-  if (++since_halved_ < kHalfLife) return;
+  if (++since_halved_ < learning::kFinderHalfLife) return;
   since_halved_ = 0;
   for (auto& n : accepted_) n /= 2;
   for (auto& n : refused_) n /= 2;
@@ -26,7 +28,7 @@ void ConcurrencyFinder::refused(int in_flight) {
 std::optional<int> ConcurrencyFinder::separable() const {
   const int refused = std::accumulate(refused_.begin(), refused_.end(), 0);
   const int accepted = std::accumulate(accepted_.begin(), accepted_.end(), 0);
-  if (refused < 3 || accepted < 40) return std::nullopt;
+  if (refused < learning::kFinderRefused || accepted < learning::kFinderAccepted) return std::nullopt;
   const double enough = refused < 4 ? 0.9 : refused < 8 ? 0.8 : 0.6;  // few refusals have to tell more clearly
   double best = 0;
   int cut = 0;
@@ -47,7 +49,7 @@ std::optional<int> ConcurrencyFinder::separable() const {
 void ConcurrencyFinder::found(int cap, double now) {
   cap_ = good_ = cap;
   fails_ = refusals_below_ = 0;
-  next_raise_ = now + 20.0;
+  next_raise_ = now + learning::kCapRaiseFirst;
   accepted_ = {};
   refused_ = {};
 }
@@ -62,18 +64,18 @@ void ConcurrencyFinder::forget() {
 void ConcurrencyFinder::tick(double now, double latency) {
   if (cap_ == 0 || now < next_raise_) return;
   good_ = cap_++;
-  next_raise_ = now + std::max(10.0, 20 * latency);
+  next_raise_ = now + std::max(learning::kCapRaise, learning::kCapRaiseLatencies * latency);
 }
 
 bool ConcurrencyFinder::explains(int in_flight, double now) {
   if (cap_ == 0) return false;
   if (in_flight > good_) {
     cap_ = good_;
-    fails_ = std::min(6, fails_ + 1);
-    next_raise_ = now + 20.0 * (1 << fails_);
+    fails_ = std::min(learning::kCapDoublings, fails_ + 1);
+    next_raise_ = now + learning::kCapRaiseFirst * (1 << fails_);
     return true;
   }
-  if (++refusals_below_ < 4) return false;
+  if (++refusals_below_ < learning::kCapDoubted) return false;
   refusals_below_ = 0;
   if (cap_ > 1 && in_flight == cap_)
     good_ = --cap_;

@@ -40,8 +40,6 @@ class ConcurrencyFinder {
 
  private:
   using Histogram = std::array<std::uint16_t, kMost + 1>;
-  static constexpr int kHalfLife = 1000;  // accepted answers until what was counted weighs half
-
   Histogram accepted_{};
   Histogram refused_{};
   int since_halved_ = 0;

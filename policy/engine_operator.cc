@@ -33,6 +33,7 @@ std::vector<KeyStatus> Engine::status(MonoTime now) const {
   State& state = *state_;
   const std::lock_guard lock(state.mutex);
   now = state.forward(now);
+  const bool acts = state.gate(GateId::provider_learning).effective().mode != GateMode::shadow;
   std::vector<KeyStatus> all;
   all.reserve(state.keys.size());
   state.keys.each([&](const KeyState& key) {
@@ -42,8 +43,8 @@ std::vector<KeyStatus> Engine::status(MonoTime now) const {
     one.max_concurrency = key.limit.max_concurrency;
     if (const Learner* const learner = key.throttle.learner()) {
       one.learner = learner->status(now);
-      if (const double rate = learner->effective_rate(now); rate > 0) one.effective_limit = rate;
-      const int found = learner->concurrency();
+      if (acts && one.learner.effective_rate > 0) one.effective_limit = one.learner.effective_rate;
+      const int found = acts ? learner->concurrency() : 0;
       if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
     }
     one.in_flight = key.throttle.in_flight();

@@ -9,10 +9,9 @@
 // refusals of requests sent before its first refusal came: one piece of evidence, however many they are. Its end tells
 // what kind it was: a short one is a rate or a number of requests at once, a long one a ban or a used-up window.
 //
-// The rules and constants are those of the reference model `gr` (measured against 22 kinds of provider before they were
-// written here); where a rule is longer than a line it has a file of its own: measure, concurrency, prober, lossy,
-// quota, scope. What this file adds to the model: refusals are filed by scope, no pacing before the first refusal, a
-// base where no limit is configured, and a ramp after a long pause.
+// Where a rule is longer than a line it has a class of its own: measure, concurrency, prober, bans, strikes,
+// shared_pool, quota, scope; every figure is in learning_constants.h. learner.cc asks and files, learner_event.cc holds
+// and judges, learner_status.cc shows. What it all reaches is measured by make bench-learning.
 //
 // Never reads a clock; `now` must not go back. Not thread-safe: owned by a key, behind the engine's mutex.
 #pragma once
@@ -25,14 +24,16 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/bans.h"
 #include "policy/concurrency.h"
 #include "policy/hint.h"
-#include "policy/lossy.h"
 #include "policy/measure.h"
 #include "policy/prober.h"
 #include "policy/quota.h"
 #include "policy/random.h"
 #include "policy/scope.h"
+#include "policy/shared_pool.h"
+#include "policy/strikes.h"
 #include "policy/time.h"
 
 namespace backoffd::policy {
@@ -42,6 +43,13 @@ inline constexpr std::array<std::string_view, 6> kLearnerStateNames = {"unknown"
                                                                        "recovering", "paused", "exhausted"};
 constexpr std::string_view name(LearnerState state) { return kLearnerStateNames[static_cast<std::size_t>(state)]; }
 
+// What learning would have done with the requests that it was only shown, as a gate in shadow does.
+struct ShadowCounts {
+  std::uint64_t requests = 0;
+  std::uint64_t held = 0;     // would have waited
+  std::uint64_t avoided = 0;  // ... and were refused, as they were sent at once
+};
+
 // The figures of POLICY 8 for one key.
 struct LearnerStatus {
   LearnerState state = LearnerState::unknown;
@@ -50,7 +58,9 @@ struct LearnerStatus {
   double recovery_time_estimate = 0;  // seconds, from the Retry-After samples; 0 without any
   MonoTime paused_until{};            // paused or exhausted until then
   MonoTime changed{};                 // the last change ...
-  std::string reason;                 // ... and why, in words
+  std::string reason;                 // ... why, on what evidence, and what comes next, in words
+  double effective_rate = 0;          // requests/s that learning allows; 0: any
+  ShadowCounts shadow;
 };
 
 // Grows when figures of LearnedKey come to mean something else. An older one's figures are a start for this one; a
@@ -85,6 +95,7 @@ struct Sent {
   std::uint64_t quota_number = 0;
   std::int16_t scope = ScopeTable::kRest;
   std::int16_t in_flight = 0;  // itself included, at most 32767
+  bool held = false;           // would have waited, had it been bound
 };
 
 class Learner {
@@ -102,6 +113,8 @@ class Learner {
   // --- told by the throttle and the engine ---
   // `in_flight` counts this one.
   Sent on_send(std::uint64_t request_class, int in_flight, MonoTime now);
+  // The same for one that is only shown: it starts whatever next_time() says.
+  Sent on_shadow_send(std::uint64_t request_class, int in_flight, MonoTime now);
   void on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random);
   void on_lost(const Sent& sent, MonoTime now);  // the attempt ended without an answer, or was never made
   void on_idle(MonoTime now);                    // nothing waits
@@ -133,6 +146,7 @@ class Learner {
     cut_ladder,
     cut_safe,
     cut_ban,
+    cut_certain,
     probe_refused,
     concurrency_found,
     transient,
@@ -141,8 +155,16 @@ class Learner {
     restored,
     calm
   };
+  struct Noted {
+    Change what = Change::none;
+    float a = 0, b = 0;  // its figures: before and after, or a wait, or a count
+    float measured = 0;  // the limit that was measured
+    int refusals = 0;    // of the event it follows from
+    double at = 0;
+  };
   struct Event {  // the limit event under way
     double began = 0;
+    double sent = 0;  // the request whose refusal began it
     double rate = 0;  // the pace that was refused
     bool probe = false;
     bool exhausted = false;
@@ -152,34 +174,50 @@ class Learner {
   };
   static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+  static double at(MonoTime time) { return seconds(time.time_since_epoch()); }
+  static MonoTime time_at(double s) { return s < 9e9 ? MonoTime(from_seconds(s)) : kNever; }
+
   // sending
   bool in_scope(int scope) const { return narrow_ == ScopeTable::kNone || narrow_ == scope; }
+  void count_send(double now);
   double rate(double now) const;
   bool paced(double now) const;
   void tick(double now);
+  void calm_down(double now);
   bool steady(double now) const;
   // answers
   void read_headers(const Sent& sent, const Hint& hint, double now);
+  double told(const Hint& hint) const;
   void on_refusal(const Sent& sent, int scope, const Hint& hint, double now, Random& random);
   void on_answer(const Sent& sent, int scope, int status, double now);
   int named_scope(std::uint64_t request_class, std::uint64_t named);
   void narrow_or_widen(int scope, double now);
-  void begin_event(double now);
+  void adjust_in_shared_pool(double now);
+  // limit events (learner_event.cc)
+  bool part_of_event(const Sent& sent) const {
+    return at(sent.at) <= cut_at_ || (mode_ != Mode::open && !is_test(sent));
+  }
+  bool is_test(const Sent& sent) const { return mode_ == Mode::test && sent.number == test_; }
+  void lengthen_told_hold(double told, double now);
+  void begin_event(const Sent& sent, double now);
   void lengthen_after_failed_test(double now);
   void hold(double told, double now, Random& random);
-  void leak_strikes(double now);
-  void adjust_in_shared_pool(double now);
-  // the verdict at the end of an event
   void end_event(const Sent& test, double now);
+  void resume(const Sent& test, bool long_block, double now);
   void soft_event(double lost, double now);
-  void hard_event(double lost, double now);
-  double ladder_points() const { return strikes_ < 5 ? 10 : strikes_ < 10 ? 20 : 30; }
+  void hard_event(const Sent& test, double lost, double now);
+  bool found_concurrency(double now);
+  void trial_failed(double lost, double now);
+  void cut_after_long_block(double lost, double now);
+  void cut_to_limit(double now);
   void set_pace(double pace, Change change, double now);
   void note(Change change, double a, double b, double now);
   double measured_base(double now) const;
+  // status (learner_status.cc)
   double reduction_pct(MonoTime now) const;
   bool paused(double now) const;
-  std::string reason() const;
+  std::string reason(double now) const;
+  std::string outlook(double now) const;
   void add_recovery_time(double seconds);
 
   // --- constant after construction ---
@@ -206,12 +244,6 @@ class Learner {
   double cut_at_ = -1;  // answers to requests sent up to here belong to the running event
   double last_event_ = -kInfinity;
   std::uint64_t test_ = 0;  // number of the test under way; 0: none
-  double strikes_ = 0;      // leaky count of limit events
-  double leak_at_ = 0;
-  int leak_accepted_ = 0;
-  double ladder_ = 0;   // provisional reduction while blocked, percent
-  double ban_ok_ = 0;   // the hold that ended the last silent ban ...
-  double ban_bad_ = 0;  // ... and the longest that did not
   double resumed_at_ = 0;
   int resumed_sends_ = 0;
   double safe_ = 0;  // a pace held for a minute without event
@@ -222,7 +254,9 @@ class Learner {
   Measure measure_;
   ConcurrencyFinder concurrency_;
   Prober prober_;
-  LossyPool lossy_;
+  Strikes strikes_;
+  Bans bans_;
+  SharedPool shared_pool_;
   ScopeTable scopes_;
   std::array<Quota, ScopeTable::kScopes> quotas_{};
   int narrow_ = ScopeTable::kNone;  // the scope that the learned state is confined to
@@ -234,10 +268,12 @@ class Learner {
   std::uint64_t answers_ = 0;
   std::array<float, 50> recovery_times_{};  // ring
   std::uint32_t recovery_count_ = 0;
-  Change change_ = Change::none;
-  double change_a_ = 0, change_b_ = 0;
-  double changed_at_ = 0;
+  Noted noted_;
+  ShadowCounts shadow_;
   std::uint64_t version_ = 0;
 };
+
+// POLICY 8: a key's learned state is under 4 KiB.
+static_assert(sizeof(Learner) < 4096);
 
 }  // namespace backoffd::policy

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "policy/learner.h"
+#include "policy/learning_constants.h"
 
 namespace backoffd::policy {
 namespace {
@@ -13,9 +14,6 @@ constexpr double kDay = 86400;
 constexpr double kShown = 0.5;                 // per cent: below it a key is `normal`
 constexpr double kPause = 1;                   // seconds: a shorter hold is none
 constexpr double kLongestSample = 365 * kDay;  // seconds: what a file may claim of a Retry-After
-
-double at(MonoTime time) { return seconds(time.time_since_epoch()); }
-MonoTime time_at(double s) { return MonoTime(from_seconds(s)); }
 
 // What was not confirmed for a day is half as likely still so.
 double aged(double reduction, double seconds_unconfirmed) {
@@ -41,7 +39,7 @@ double Learner::effective_rate(MonoTime now) const {
 double Learner::reduction_pct(MonoTime now) const {
   const double rate = effective_rate(now);
   const double reduction = limit_ > 0 && rate > 0 ? 100 * (1 - std::min(rate, limit_) / limit_) : 0;
-  return std::max(reduction, holding() ? ladder_ : 0.0);
+  return std::max(reduction, holding() ? strikes_.ladder() : 0.0);
 }
 
 // A pause is what a person would call one: asked for by the provider, or longer than a moment; over when its time is,
@@ -74,8 +72,10 @@ LearnerStatus Learner::status(MonoTime now) const {
   status.reduction_pct = reduction_pct(now);
   if (const auto estimate = recovery_estimate(now)) status.recovery_time_estimate = seconds(*estimate);
   if (mode_ == Mode::hold && hold_until_ > t) status.paused_until = time_at(hold_until_);
-  status.changed = time_at(changed_at_);
-  status.reason = reason();
+  status.changed = time_at(noted_.at);
+  status.reason = reason(t);
+  status.effective_rate = effective_rate(now);
+  status.shadow = shadow_;
 
   if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now))
     status.state = LearnerState::exhausted;
@@ -88,40 +88,58 @@ LearnerStatus Learner::status(MonoTime now) const {
   return status;
 }
 
-std::string Learner::reason() const {
-  switch (change_) {
+std::string Learner::reason(double now) const {
+  const double a = noted_.a;
+  const double b = noted_.b;
+  const int n = noted_.refusals;
+  const char* const refusals = n == 1 ? "refusal" : "refusals";
+  switch (noted_.what) {
     case Change::none:
       return "";
     case Change::refused:
-      return print("refused at %.3g/s; trying again after %.3g s", change_b_, change_a_);
+      return print("refused at %.3g/s; testing with one request after %.3g s", b, a);
     case Change::paused:
-      return print("the provider asked for a pause of %.4g s", change_a_);
+      return print("the provider asked for a pause of %.4g s", a);
     case Change::exhausted:
-      return print("the provider asked to come back in %.6g s; answering at once", change_a_);
+      return print("the provider asked to come back in %.6g s; answering at once", a);
     case Change::cut_measured:
-      return print("cut from %.3g/s to %.3g/s: that is what was accepted", change_a_, change_b_);
+      return print("limit measured at %.3g/s from %d %s, cut from %.3g/s to %.3g/s", noted_.measured, n, refusals, a,
+                   b) +
+             outlook(now);
     case Change::cut_ladder:
-      return print("cut from %.3g/s to %.3g/s after repeated refusals", change_a_, change_b_);
+      return print("cut from %.3g/s to %.3g/s after %d %s, no limit measured yet", a, b, n, refusals) + outlook(now);
     case Change::cut_safe:
-      return print("back from %.3g/s to %.3g/s, which held before", change_a_, change_b_);
+      return print("back from %.3g/s to %.3g/s, which held for a minute before", a, b) + outlook(now);
     case Change::cut_ban:
-      return print("cut from %.3g/s to %.3g/s after a long block", change_a_, change_b_);
+      return print("cut from %.3g/s to %.3g/s after a long block", a, b) + outlook(now);
+    case Change::cut_certain:
+      return print("cut from %.3g/s to %.3g/s: what the provider surely allows before it bans", a, b) + outlook(now);
     case Change::probe_refused:
-      return print("a trial at %.3g/s was refused; the pace stays", change_a_);
+      return print("a trial at %.3g/s was refused; the pace stays %.3g/s", a, b) + outlook(now);
     case Change::concurrency_found:
-      return print("the provider allows %.0f requests at once", change_a_);
+      return print("the provider allows %.0f requests at once", a) + outlook(now);
     case Change::transient:
-      return "a refusal by itself; the pace stays";
+      return "a refusal by itself; the pace stays" + outlook(now);
     case Change::shared_pool:
-      return print("refusals do not follow our pace; %.3g/s brings most", change_b_);
+      return print("refusals do not follow our pace; going by what is accepted, now %.3g/s", b);
     case Change::raised:
-      return print("raised from %.3g/s to %.3g/s after a clean trial", change_a_, change_b_);
+      return print("raised from %.3g/s to %.3g/s after a clean trial", a, b) + outlook(now);
     case Change::restored:
-      return print("restored with %.1f %% reduction", change_a_);
+      return print("restored with %.1f %% reduction", a) + outlook(now);
     case Change::calm:
       return "no refusal for ten minutes at the full pace";
   }
   return "";
+}
+
+// What comes next, where the pace could be higher.
+std::string Learner::outlook(double now) const {
+  if (mode_ != Mode::open || pace_ >= top_ - 1e-9 || shared_pool_.active()) return "";
+  if (!limits_.probe) return "; higher paces are not tried (learning.probe)";
+  if (prober_.probing()) return print("; trying %.3g/s", pace_ * prober_.gain());
+  if (prober_.next() > 1e17) return "";
+  const double wait = prober_.next() - now;
+  return wait > 0.5 ? print("; probing again in %.0f s", wait) : std::string("; probing again once requests wait");
 }
 
 // --- over a restart --------------------------------------------------------------------------------------------------
@@ -137,7 +155,7 @@ std::optional<LearnedKey> Learner::learned(MonoTime now) const {
     key.recovery_times.push_back(recovery_times_[i % recovery_times_.size()]);
   key.scope = narrow_ == ScopeTable::kNone ? 0 : scopes_.id(narrow_);
   key.concurrency = concurrency_.cap();
-  key.ban_seconds = ban_ok_;
+  key.ban_seconds = bans_.seconds();
   key.paused_seconds = mode_ == Mode::hold && event_.told > 0 ? std::max(0.0, hold_until_ - t) : 0;
   if (key.reduction_pct < kShown && key.recovery_times.empty() && key.concurrency == 0 && key.ban_seconds == 0 &&
       key.paused_seconds == 0)
@@ -152,9 +170,9 @@ void Learner::restore(const LearnedKey& key, Duration age, MonoTime now) {
   if (limits_.rate <= 0 && key.base_rate > 0 && key.base_rate < 1e9) limit_ = key.base_rate;
   const double reduction = aged(std::clamp(key.reduction_pct, 0.0, 100.0), seconds(age));
   const double paused = std::min(key.paused_seconds, 86400.0) - seconds(age);
-  if (limit_ > 0 && reduction >= kShown) pace_ = std::max(1.0 / 60, limit_ * (1 - reduction / 100));
+  if (limit_ > 0 && reduction >= kShown) pace_ = std::max(learning::kFloor, limit_ * (1 - reduction / 100));
   if (key.concurrency > 0) concurrency_.found(std::min(key.concurrency, ConcurrencyFinder::kMost), t);
-  if (key.ban_seconds > 0) ban_ok_ = std::min(key.ban_seconds, 120.0);
+  if (key.ban_seconds > 0) bans_.restore(std::min(key.ban_seconds, learning::kLongestHold));
   provoked_ = reduction >= kShown || paused > 0;
   if (provoked_ && key.scope != 0) {
     narrow_ = scopes_.name(key.scope, key.scope, ScopeTable::kNone).scope;

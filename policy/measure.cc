@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/learning_constants.h"
+
 namespace backoffd::policy {
 
 void Measure::accepted(double now) { accepts_[total_++ % accepts_.size()] = millis(now); }
@@ -12,13 +14,15 @@ std::optional<double> Measure::limit(double now, double pace, double first_send)
   const std::uint32_t kept = std::min<std::uint32_t>(event_count_, events_.size());
   for (std::uint32_t i = event_count_ - kept; i != event_count_; ++i) {  // the oldest that still counts
     const Mark& mark = events_[i % events_.size()];
-    if (now - mark.at > kEventsAge) continue;
+    if (now - mark.at > learning::kEventsAge) continue;
     const double accepted = static_cast<double>(total_ - mark.total);
     // REQUIRES two of them: the newest mark is the event before this one at best.
     if (i + 1 == event_count_ || now - mark.at < 1.0 || last_idle_ >= mark.at || accepted < 3) break;
     return accepted / (now - mark.at);
   }
-  const double width = std::min({120.0, std::max(5.0, 30 / pace), now - first_send});
+  const double width =
+      std::min({learning::kMeasureMostSeconds,
+                std::max(learning::kMeasureLeastSeconds, learning::kMeasureRequests / pace), now - first_send});
   if (width < 1.0 || last_idle_ > now - width) return std::nullopt;
   return rate_before(now, width, first_send);
 }

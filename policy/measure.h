@@ -27,7 +27,6 @@ class Measure {
   std::optional<double> rate_before(double at, double width, double first_send) const;
 
  private:
-  static constexpr double kEventsAge = 120;  // older empty buckets tell of another limit
   struct Mark {
     double at = 0;
     std::uint64_t total = 0;

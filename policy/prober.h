@@ -1,12 +1,15 @@
 // The way back up: when may a reduced pace be raised for trial, by how much, for how long, and how long to leave it
 // alone when the trial fails. A trial runs until it has sent 1.5 seconds' worth of requests more than the old pace
 // would have, because a bucket hides a smaller excess. Towards a pace that is known to have failed it goes by halves,
-// else by doubling steps from 5 %. The time lost to failed trials is bounded: 120 s and 2 % of all time.
+// else by doubling steps. The first one is 5 %, and grows up to 30 % where the limit turns out to rise often: what
+// moves has to be followed. The time lost to failed trials is bounded: 120 s and 2 % of all time.
 //
 // Times are seconds of one monotonic clock, paces requests per second. Not thread-safe: owned by a Learner.
 #pragma once
 
 #include <limits>
+
+#include "policy/learning_constants.h"
 
 namespace backoffd::policy {
 
@@ -39,16 +42,20 @@ class Prober {
  private:
   static constexpr double kNever = std::numeric_limits<double>::infinity();
 
+  void start(double pace, double top, double now);
+  double end(double pace, double top, double now);
+
   double gain_ = 1;
   double began_ = 0, ends_ = 0;
   int sent_ = 0;
+  double first_step_ = learning::kLeastStep;
   int successes_ = 0;
   int failures_ = 0;
   double next_ = kNever;       // no trial before
   double refused_ = kNever;    // a pace that is known to be too much ...
   double refused_at_ = -1e18;  // ... since
   double banned_ = -1e18;
-  double credit_ = 120;  // seconds that trials may still cost
+  double credit_ = learning::kCredit;  // seconds that trials may still cost
   double credit_at_ = 0;
 };
 

@@ -1,6 +1,6 @@
 // What the answers say is left of a quota (RateLimit, X-RateLimit-*), carried on between the answers: every request
 // sent takes one away. Until the reset nothing is sent once none is left, and the last tenth is spread evenly over the
-// time that remains, so that the end of a quota is a slow-down and not a wall.
+// time that remains, so that the end of a quota is a slow-down and not a wall. A reset a few seconds away binds nobody.
 //
 // Times are seconds of one monotonic clock. Not thread-safe: owned by a Learner, one a scope.
 #pragma once
@@ -9,15 +9,16 @@
 #include <cstdint>
 
 #include "policy/hint.h"
+#include "policy/learning_constants.h"
 #include "policy/time.h"
 
 namespace backoffd::policy {
 
 class Quota {
  public:
-  static constexpr double kReserve = 0.1;    // the share of the quota that is spread evenly
-  static constexpr double kMargin = 0.02;    // seconds after the reset, for a server whose clock is coarse
-  static constexpr double kLeastWindow = 2;  // a shorter window is not worth spreading
+  // Whole seconds are all that servers tell, mostly rounded up: a reset that near costs more to wait for than the
+  // refusals that would show the true pace.
+  static bool is_coarse(Duration reset) { return seconds(reset) <= learning::kCoarseReset; }
 
   bool running(double now) const { return reset_ > now; }
   double reset() const { return reset_; }
@@ -27,10 +28,10 @@ class Quota {
 
   // When the next request may start. `last_send`: when the last one did.
   double next_time(double now, double last_send) const {
-    if (!running(now)) return now;
-    if (left_ <= 0) return reset_ + kMargin;
-    if (window_ <= kLeastWindow || left_ >= kReserve * limit_) return now;
-    return std::max(now, std::min(reset_ + kMargin, last_send + (reset_ - last_send) / (left_ + 1)));
+    if (!running(now) || coarse_) return now;
+    if (left_ <= 0) return reset_ + learning::kResetMargin;
+    if (window_ <= learning::kLeastWindow || left_ >= learning::kReserve * limit_) return now;
+    return std::max(now, std::min(reset_ + learning::kResetMargin, last_send + (reset_ - last_send) / (left_ + 1)));
   }
 
   std::uint64_t sent() {  // one request starts; its number among those that count here
@@ -46,6 +47,7 @@ class Quota {
     const double t = seconds(*hint.reset);
     left_ = static_cast<double>(*hint.remaining) - (number == 0 ? 0.0 : static_cast<double>(number_ - number));
     reset_ = now + t;
+    coarse_ = is_coarse(*hint.reset);
     if (hint.limit)
       limit_ = static_cast<double>(*hint.limit);
     else
@@ -63,6 +65,7 @@ class Quota {
  private:
   double left_ = 0;
   double reset_ = 0;  // 0: nothing known
+  bool coarse_ = false;
   double limit_ = 0;
   double window_ = 0;
   std::uint64_t number_ = 0;

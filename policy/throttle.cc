@@ -52,7 +52,7 @@ Throttle::Answer Throttle::ask(const Ask& ask, Ticket ticket, bool retry, const 
   const MonoTime at = open_at(lane, now);
   if (queue_.empty() && at <= now) {
     const Sent sent = start(ask, now);
-    if (ask.watched && learner_) learner_->on_idle(now);
+    if (ask.watched && learner_ && !sent.held) learner_->on_idle(now);
     return {.admission = {}, .sent = sent};
   }
   if (at != kNever && at > patience.futile) return refused(Reason::deadline, true_wait(lane, now));
@@ -97,7 +97,9 @@ Sent Throttle::start(const Ask& ask, MonoTime now) {
     windows_.take(now);
     if (ask.role != kNoRole) roles_[ask.role - 1].take(now);
   }
-  return ask.watched && learner_ ? learner_->on_send(ask.request_class, in_flight_, now) : Sent{};
+  if (!ask.watched || !learner_) return {};
+  return ask.bound ? learner_->on_send(ask.request_class, in_flight_, now)
+                   : learner_->on_shadow_send(ask.request_class, in_flight_, now);
 }
 
 // --- the queue's turn ------------------------------------------------------------------------------------------------
