@@ -19,6 +19,12 @@ policy::Result<Endpoint> parse_listen(std::string_view text) {
   return policy::Error{"", "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"};
 }
 
+Endpoint reachable(Endpoint listener) {
+  if (listener.address == Address()) listener.address = *Address::parse("127.0.0.1");
+  if (listener.address == *Address::parse("::")) listener.address = *Address::parse("::1");
+  return listener;
+}
+
 bool is_loopback(const Address& address) {
   std::string why;
   return Cidr::parse("127.0.0.0/8", why)->contains(address) || Cidr::parse("::1", why)->contains(address);

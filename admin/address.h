@@ -13,6 +13,9 @@ namespace backoffd::admin {
 // "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (127.0.0.1), "*:8080" (0.0.0.0). Port 0: the system chooses one.
 policy::Result<proxy::Endpoint> parse_listen(std::string_view text);
 
+// Where a listener is reached from this machine: loopback for a wildcard address.
+proxy::Endpoint reachable(proxy::Endpoint listener);
+
 // 127.0.0.0/8 or ::1: only this machine can reach a listener there.
 bool is_loopback(const proxy::Address& address);
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "admin/authority_json.h"
 #include "admin/ca_publication.h"
 #include "admin/ca_store.h"
 #include "admin/file.h"
@@ -18,23 +19,6 @@ using proxy::Authority;
 using proxy::Loop;
 
 constexpr std::size_t kLargestBundle = 16 << 20;
-
-Value texts(const std::vector<std::string>& list) { return json::Array(list.begin(), list.end()); }
-Value texts(const std::vector<proxy::Cidr>& list) {
-  json::Array out;
-  for (const proxy::Cidr& range : list) out.emplace_back(range.text());
-  return out;
-}
-
-Value constraints_json(const proxy::NameConstraints& constraints) {
-  Value out;
-  out["any"] = constraints.any;
-  out["dns"] = texts(constraints.dns);
-  out["addresses"] = texts(constraints.addresses);
-  out["excluded_dns"] = texts(constraints.excluded_dns);
-  out["excluded_addresses"] = texts(constraints.excluded_addresses);
-  return out;
-}
 
 struct File {
   const char* what;
@@ -63,12 +47,7 @@ std::vector<File> files_of(const Config& config) {
 }
 
 std::string as_json(const Authority& authority, const Config& config) {
-  Value out;
-  out["subject"] = authority.subject();
-  out["sha256"] = authority.fingerprint();
-  out["not_before"] = format_time(authority.not_before());
-  out["not_after"] = format_time(authority.not_after());
-  out["may_sign"] = constraints_json(authority.constraints());
+  Value out = authority_json(authority);
   out["files"] = json::Array();
   for (const File& file : files_of(config)) {
     Value one;

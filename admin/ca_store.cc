@@ -108,10 +108,11 @@ std::string unfit(const Config& config, const Authority& authority, const NameCo
 void warn(const Config& config, const Authority& authority, const NameConstraints& constraints, WallTime now,
           const Tell& tell) {
   if (constraints.any) {
+    // A key that no disk has seen, and that is gone with this process, is not lost to anybody.
+    if (ca_source(config) == CaSource::ephemeral) return;
     tell(
         "tls: tls.intercept is not bounded to names, and neither is the CA: whoever gets hold of its key can pass for "
-        "any "
-        "host to the clients that trust it");
+        "any host to the clients that trust it");
   } else if (const auto more = constraints.lacks(authority.constraints())) {
     tell("tls: the CA may sign for " + *more + ", which tls.intercept does not ask for" +
          (ca_source(config) == CaSource::state_dir ? "; `backoffd ca rotate` makes a narrower one" : ""));

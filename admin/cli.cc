@@ -1,9 +1,9 @@
 #include "admin/cli.h"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
+#include <iterator>
 
+#include "admin/cli_flags.h"
 #include "admin/config_keys.h"
 #include "admin/reference.h"
 #include "admin/version.h"
@@ -19,92 +19,17 @@ constexpr const char* kFooter =
     "  BACKOFFD_ENABLE_CONTEXTUAL_RETRY, BACKOFFD_ENABLE_PROVIDER_LEARNING   1, true, yes, on or 0, false, no, off\n"
     "  BACKOFFD_PROVIDER_LEARNING_PATH                                       file of learned state\n"
     "  The same three are read with the prefix DOCSTOKG_.\n"
+    "  http_proxy, https_proxy, all_proxy, no_proxy    with upstream_proxy \"environment\", and under exec\n"
+    "  SSL_CERT_FILE                                   the system's roots: upstream, and in the bundle for clients\n"
+    "  XDG_STATE_HOME                                  exec: folder of learned state, where nobody names one\n"
+    "  XDG_RUNTIME_DIR, TMPDIR                         exec: where the bundle for the command lies\n"
     "\nExamples:\n"
+    "  backoffd exec -- curl -O https://host/file   one command, retried and resumed\n"
     "  backoffd --config backoffd.json              run\n"
     "  backoffd --config backoffd.json --check      tell what is wrong with it\n"
+    "  eval \"$(backoffd env)\"                      point this shell's tools at the one that runs\n"
     "  backoffd gate contextual-retry on --percentage 10\n"
     "  backoffd --provider-learning-status --output json\n";
-
-// What the flags say, as CLI11 fills it in.
-struct Flags {
-  std::vector<std::string> listen, allow, set, upstream_ca;
-  std::string intercept, ca, ca_cert, ca_key;
-  std::string config, admin, workers, state_dir, connect_ports, access_log, learning_path;
-  std::optional<bool> contextual_retry, provider_learning;
-  bool check = false, status = false, help_keys = false;
-  std::string output = "table";
-  std::string gate, mode;
-  std::optional<double> percentage;
-};
-
-void add_flags(CLI::App& app, Flags& flags) {
-  const char* const kRunning = "Running";
-  const char* const kHttps = "HTTPS";
-  const char* const kGates = "Gates";
-  const char* const kAsking = "Asking";
-  const auto once = CLI::MultiOptionPolicy::TakeLast;
-  app.add_option("--config", flags.config, "JSON file, `//` comments allowed")->type_name("FILE")->group(kRunning);
-  app.add_option("--listen", flags.listen, "where the proxy listens (127.0.0.1:8080); may be repeated")
-      ->type_name("ADDRESS:PORT")
-      ->allow_extra_args(false)
-      ->group(kRunning);
-  app.add_option("--admin", flags.admin, "where the admin interface listens (127.0.0.1:9901), or off")
-      ->type_name("ADDRESS:PORT")
-      ->multi_option_policy(once)
-      ->group(kRunning);
-  app.add_option("--workers", flags.workers, "threads; 0: one a core")->type_name("N")->group(kRunning);
-  app.add_option("--state-dir", flags.state_dir, "folder of learned state")->type_name("DIR")->group(kRunning);
-  app.add_option("--allow", flags.allow, "address, range or host that may be reached although private; may be repeated")
-      ->type_name("RANGE|HOST")
-      ->allow_extra_args(false)
-      ->group(kRunning);
-  app.add_option("--connect-ports", flags.connect_ports, "ports that CONNECT may ask for (443)")
-      ->type_name("LIST|any")
-      ->group(kRunning);
-  app.add_option("--access-log", flags.access_log, "where the access log goes (-: standard output)")
-      ->type_name("FILE|-|off")
-      ->group(kRunning);
-  app.add_option("--set", flags.set, "any key of the file, such as retry.max_attempts=3; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false)
-      ->group(kRunning);
-
-  app.add_option("--intercept", flags.intercept, "hosts whose https is looked into (none); lists may hold globs")
-      ->type_name("none|providers|all|LIST")
-      ->group(kHttps);
-  app.add_option("--upstream-ca", flags.upstream_ca, "PEM file of roots to trust besides the system's; may be repeated")
-      ->type_name("FILE")
-      ->allow_extra_args(false)
-      ->group(kHttps);
-  app.add_option("--ca", flags.ca, "where the CA of intercepted hosts is kept: in --state-dir, or in memory only")
-      ->type_name("state_dir|ephemeral")
-      ->group(kHttps);
-  app.add_option("--ca-cert", flags.ca_cert, "PEM file of a CA of your own instead")->type_name("FILE")->group(kHttps);
-  app.add_option("--ca-key", flags.ca_key, "PEM file of its private key")->type_name("FILE")->group(kHttps);
-
-  app.add_flag_function(
-         "--enable-contextual-retry", [&](std::int64_t n) { flags.contextual_retry = n > 0; },
-         "contextual retry policy instead of the standard one")
-      ->group(kGates);
-  app.add_flag_function(
-         "--enable-provider-learning", [&](std::int64_t n) { flags.provider_learning = n > 0; },
-         "reduce limits by what is learned of a provider")
-      ->group(kGates);
-  app.add_option("--provider-learning-path", flags.learning_path, "file of learned state")
-      ->type_name("FILE")
-      ->group(kGates);
-
-  app.add_flag("--check", flags.check, "tell everything that is wrong with the configuration, and end")->group(kAsking);
-  app.add_flag("--provider-learning-status", flags.status, "what a running proxy has learned, or what its file holds")
-      ->group(kAsking);
-  app.add_option("--output", flags.output, "form of --provider-learning-status")
-      ->type_name("table|json")
-      ->check(CLI::IsMember({"table", "json"}).description(""))
-      ->group(kAsking);
-  app.add_flag("--help-keys", flags.help_keys, "every configuration key with its default and meaning")->group(kAsking);
-  app.set_help_flag("--help", "this text")->group(kAsking);
-  app.set_version_flag("--version", "backoffd " + std::string(kVersion), "the version")->group(kAsking);
-}
 
 CLI::App* add_gate_command(CLI::App& app, Flags& flags) {
   CLI::App* gate = app.add_subcommand("gate", "flip a gate of the running proxy, without a restart");
@@ -127,46 +52,49 @@ CLI::App* add_gate_command(CLI::App& app, Flags& flags) {
   return gate;
 }
 
-// Flags that stand for a key. What is empty was not given.
-policy::Result<std::vector<Assignment>> assignments_of(const Flags& flags) {
-  std::vector<Assignment> out;
-  const auto add = [&](const char* flag, const char* path, const std::string& text) {
-    if (!text.empty()) out.push_back(assignment_of_text(flag, path, text));
-  };
-  if (!flags.listen.empty()) {
-    out.push_back({"--listen", "listen", json::Array(flags.listen.begin(), flags.listen.end())});
-  }
-  add("--admin", "admin.listen", flags.admin);
-  add("--workers", "workers", flags.workers);
-  add("--state-dir", "state_dir", flags.state_dir);
-  for (const std::string& one : flags.allow) {
-    out.push_back({.source = "--allow", .path = "egress.allow", .value = one, .append = true});
-  }
-  add("--connect-ports", "egress.connect_ports", flags.connect_ports);
-  add("--access-log", "access_log", flags.access_log);
-  add("--intercept", "tls.intercept", flags.intercept);
-  for (const std::string& one : flags.upstream_ca) {
-    out.push_back({.source = "--upstream-ca", .path = "tls.upstream_roots", .value = one, .append = true});
-  }
-  add("--ca", "tls.ca", flags.ca);
-  add("--ca-cert", "tls.ca_cert", flags.ca_cert);
-  add("--ca-key", "tls.ca_key", flags.ca_key);
-  add("--provider-learning-path", "learning.path", flags.learning_path);
-  if (flags.contextual_retry) {
-    out.push_back({"--enable-contextual-retry", "gates.contextual-retry", *flags.contextual_retry});
-  }
-  if (flags.provider_learning) {
-    out.push_back({"--enable-provider-learning", "gates.provider-learning", *flags.provider_learning});
-  }
-  for (const std::string& one : flags.set) {
-    const auto equals = one.find('=');
-    const std::string path = one.substr(0, equals);
-    if (equals == std::string::npos || path.empty()) {
-      return policy::Error{"--set", json::write(one) + ": expected KEY=VALUE, such as retry.max_attempts=3"};
-    }
-    out.push_back(assignment_of_text("--set " + path, path, std::string_view(one).substr(equals + 1)));
-  }
-  return out;
+CLI::App* add_exec_command(CLI::App& app, Flags& flags) {
+  CLI::App* exec = app.add_subcommand("exec", "run a command whose http and https go through a proxy of its own");
+  exec->footer(
+      "\n  backoffd exec [FLAGS] -- COMMAND [ARGUMENTS]\n"
+      "\nAll flags of backoffd are taken, too. Without others: a CA in memory, all of https intercepted, no admin\n"
+      "interface, no access log, no destination refused, the parent proxy that the environment names.\n");
+  exec->fallthrough();
+  exec->add_flag("--quiet", flags.quiet, "no summary at the end");
+  exec->set_help_flag("--help", "this text");
+  return exec;
+}
+
+CLI::App* add_env_command(CLI::App& app, Flags& flags) {
+  CLI::App* env = app.add_subcommand("env", "print the variables that point tools at the running proxy and its CA");
+  env->footer("\n  eval \"$(backoffd env)\"\n  backoffd env --format fish | source\n");
+  env->fallthrough();
+  const std::vector<std::string> formats(std::begin(kEnvFormatNames), std::end(kEnvFormatNames));
+  env->add_option("--format", flags.env_format, "for eval, for a file, or for a program")
+      ->type_name("sh|fish|dotenv|json")
+      ->check(CLI::IsMember(formats).description(""));
+  env->set_help_flag("--help", "this text");
+  return env;
+}
+
+CLI::App* add_ca_command(CLI::App& app, Flags& flags) {
+  CLI::App* ca = app.add_subcommand("ca", "the CA of intercepted hosts: show, path, rotate or bundle");
+  ca->footer("");
+  ca->fallthrough();
+  const std::vector<std::string> actions(kCaActionNames.begin(), kCaActionNames.end());
+  ca->add_option("ACTION", flags.ca_action,
+                 "show, path (of its certificate), rotate (a new one), bundle (the system's roots and ours)")
+      ->type_name("")
+      ->required()
+      ->check(CLI::IsMember(actions).description(""));
+  ca->set_help_flag("--help", "this text");
+  return ca;
+}
+
+constexpr const char* kRunBehind = "what to run stands behind --, as in: backoffd exec -- curl -O https://host/file";
+
+template <class Names>
+std::size_t index_of(const Names& names, std::string_view name) {
+  return static_cast<std::size_t>(std::find(std::begin(names), std::end(names), name) - std::begin(names));
 }
 
 }  // namespace
@@ -177,14 +105,24 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
   app.get_formatter()->column_width(38);
   Flags flags;
   add_flags(app, flags);
+  const CLI::App* exec = add_exec_command(app, flags);
+  const CLI::App* env = add_env_command(app, flags);
+  const CLI::App* ca = add_ca_command(app, flags);
   const CLI::App* gate = add_gate_command(app, flags);
 
   Command command;
+  // What stands behind -- is the program's, whatever it looks like.
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const bool has_program = dashes != arguments.end();
+  if (has_program) command.program.assign(dashes + 1, arguments.end());
+  arguments.erase(dashes, arguments.end());
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
   try {
     app.parse(arguments);
   } catch (const CLI::ParseError& stop) {
     std::ostringstream out, err;
+    const bool no_dashes = exec->parsed() && !has_program && dynamic_cast<const CLI::ExtrasError*>(&stop) != nullptr;
+    if (no_dashes) return policy::Error{"exec", kRunBehind};
     if (app.exit(stop, out, err) != 0) return policy::Error{"", stop.what()};
     command.kind = Command::Kind::message;
     command.message = out.str();
@@ -196,17 +134,28 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
     command.message = reference_text(key_rows());
     return command;
   }
-  if (gate->parsed()) {
+  if (has_program && !exec->parsed()) return policy::Error{"--", "only exec runs a command"};
+  if (exec->parsed()) {
+    command.kind = Command::Kind::exec;
+    command.quiet = flags.quiet;
+    if (command.program.empty()) return policy::Error{"exec", kRunBehind};
+  } else if (env->parsed()) {
+    command.kind = Command::Kind::env;
+    command.env_format = static_cast<EnvFormat>(index_of(kEnvFormatNames, flags.env_format));
+  } else if (ca->parsed()) {
+    command.kind = Command::Kind::ca;
+    command.ca_action = static_cast<CaAction>(index_of(kCaActionNames, flags.ca_action));
+  } else if (gate->parsed()) {
     command.kind = Command::Kind::gate;
     command.gate = *policy::parse_gate(flags.gate);
     command.mode = *policy::parse_gate_mode(flags.mode);
     command.percentage = flags.percentage;
   } else if (flags.status) {
     command.kind = Command::Kind::learning_status;
-    command.output = flags.output == "json" ? Command::Output::json : Command::Output::table;
   } else if (flags.check) {
     command.kind = Command::Kind::check;
   }
+  command.output = flags.output == "json" ? Command::Output::json : Command::Output::table;
   command.config_file = flags.config;
   auto assignments = assignments_of(flags);
   if (!assignments) return assignments.error();

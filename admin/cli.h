@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "admin/ca_action.h"
 #include "admin/config_reader.h"
+#include "admin/tool_environment.h"
 #include "policy/gate.h"
 #include "policy/result.h"
 
@@ -15,6 +17,9 @@ struct Command {
   enum class Kind {
     run,              // the proxy
     check,            // tell what is wrong with the configuration
+    exec,             // the proxy for one command
+    env,              // print the settings that point tools at a running proxy
+    ca,               // the certificate authority of intercepted hosts
     gate,             // flip a gate of a running proxy
     learning_status,  // what a running proxy has learned, or what its file holds
     message,          // --help and the like: print `message`, done
@@ -29,7 +34,11 @@ struct Command {
   policy::GateId gate{};  // with Kind::gate, and the next two
   policy::GateMode mode{};
   std::optional<double> percentage;
-  Output output = Output::table;  // with Kind::learning_status
+  Output output = Output::table;     // with Kind::learning_status and Kind::ca
+  std::vector<std::string> program;  // with Kind::exec: what to run, and the next one
+  bool quiet = false;
+  EnvFormat env_format = EnvFormat::sh;  // with Kind::env
+  CaAction ca_action{};                  // with Kind::ca
 };
 
 // `arguments` without the program's name. An error is a sentence about the flag that is wrong.

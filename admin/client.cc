@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "admin/address.h"
 #include "admin/json.h"
 #include "policy/text.h"
 #include "proxy/net/handles.h"
@@ -13,17 +14,10 @@
 namespace backoffd::admin {
 namespace {
 
-using proxy::Address;
 using proxy::Endpoint;
 
 constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
 constexpr std::size_t kLargestAnswer = 64 << 20;
-
-Endpoint reachable(Endpoint admin) {
-  if (admin.address == Address()) admin.address = *Address::parse("127.0.0.1");
-  if (admin.address == *Address::parse("::")) admin.address = *Address::parse("::1");
-  return admin;
-}
 
 bool send_all(int fd, std::string_view text) {
   while (!text.empty()) {

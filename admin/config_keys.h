@@ -36,6 +36,9 @@ json::Value show_setting(const policy::GateSetting& setting);
 // The reference: every key with those inside it, in the order of the sections.
 const KeyRows& key_rows();
 
+// tls.intercept as the key has it: a word, or the list of hosts.
+json::Value show_intercept(const Config& config);
+
 // Everything as JSON that would read back as the same: for GET /config. Holds no secret: a token stays in its file.
 json::Value show_config(const Config& config);
 

@@ -8,11 +8,18 @@
 #include <cstring>
 
 #include "admin/auth.h"
+#include "admin/ca_commands.h"
 #include "admin/cli.h"
 #include "admin/client_commands.h"
+#include "admin/config_files.h"
+#include "admin/env_command.h"
 #include "admin/environment.h"
+#include "admin/exec.h"
+#include "admin/exec_settings.h"
+#include "admin/exec_summary.h"
 #include "admin/file.h"
-#include "admin/service.h"
+#include "admin/serve.h"
+#include "admin/upstream_proxy.h"
 
 namespace backoffd::admin {
 namespace {
@@ -25,6 +32,13 @@ void complain(const std::string& sentence) {
   std::string shown;
   for (const char c : sentence) shown += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
   std::fprintf(stderr, "backoffd: %s\n", shown.c_str());
+}
+
+int failure_of(const Command& command) { return command.kind == Command::Kind::exec ? kOwnFailure : kFailed; }
+
+std::optional<std::string> variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
 struct Start {
@@ -42,17 +56,19 @@ std::optional<Start> load(const Command& command) {
     file = text.value_or("");
     if (text && file.empty()) problems.push_back({"--config", json::write(command.config_file) + ": is empty"});
   }
-  std::vector<Assignment> assignments = read_environment(
-      [](const std::string& name) {
-        const char* value = std::getenv(name.c_str());
-        return value ? std::optional<std::string>(value) : std::nullopt;
-      },
-      problems);
-  assignments.insert(assignments.end(), command.assignments.begin(), command.assignments.end());
-  Loaded loaded = read_settings(file, assignments);
+  const bool for_command = command.kind == Command::Kind::exec;
+  std::vector<Assignment> assignments = for_command ? exec_assignments() : std::vector<Assignment>();
+  for (const auto& more : {read_environment(variable, problems), command.assignments}) {
+    assignments.insert(assignments.end(), more.begin(), more.end());
+  }
+  Loaded loaded = read_settings(file, assignments, for_command ? exec_defaults() : Config());
   problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
   Start start{std::move(loaded.settings), {}};
-  if (const std::string& path = start.settings.config.admin.token_file; !path.empty()) {
+  Config& config = start.settings.config;
+  take_from_environment(config.proxy.upstream_proxy, variable, problems);
+  check_files(config, problems);
+  if (for_command) place_learned_state(start.settings, variable);
+  if (const std::string& path = config.admin.token_file; !path.empty() && config.admin.listen != "off") {
     auto token = read_token(path);
     if (!token) problems.push_back(token.error());
     if (token) start.token = std::move(*token);
@@ -71,15 +87,22 @@ void set_up_log(LogLevel level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-int serve(Start start) {
+// The service on its own, or for a command.
+int run_service(Start start, const Command& command, const Inherited& inherited) {
   set_up_log(start.settings.config.log_level);
   auto service = Service::make(std::move(start.settings), std::move(start.token));
   if (!service) {
     complain(service.error().text());
-    return kFailed;
+    return failure_of(command);
   }
-  (*service)->run();
-  return 0;
+  if (command.kind != Command::Kind::exec) return serve(**service);
+  const Ran ran = run_command(**service, {command.program, inherited, variable});
+  if (!ran.complaint.empty()) {
+    complain(ran.complaint);
+  } else if (!command.quiet) {
+    complain(ExecSummary::of((*service)->server().counters()).text());
+  }
+  return ran.exit_status;
 }
 
 int finish(const CommandResult& result) {
@@ -89,6 +112,7 @@ int finish(const CommandResult& result) {
 }
 
 int run(std::vector<std::string> arguments) {
+  const Inherited inherited = Inherited::now();
   const auto command = parse_command_line(std::move(arguments));
   if (!command) {
     complain(command.error().text() + " (--help tells what there is)");
@@ -99,7 +123,7 @@ int run(std::vector<std::string> arguments) {
     return 0;
   }
   auto start = load(*command);
-  if (!start) return kFailed;
+  if (!start) return failure_of(*command);
   switch (command->kind) {
     case Command::Kind::check:
       std::puts("The configuration is good.");
@@ -108,11 +132,16 @@ int run(std::vector<std::string> arguments) {
       return finish(flip_gate(*command, start->settings.config, start->token));
     case Command::Kind::learning_status:
       return finish(learning_status(*command, start->settings.config, start->token));
+    case Command::Kind::env:
+      return finish(env_command(command->env_format, start->settings.config));
+    case Command::Kind::ca:
+      return finish(ca_command(command->ca_action, command->output, start->settings.config));
     case Command::Kind::run:
+    case Command::Kind::exec:
     case Command::Kind::message:
       break;
   }
-  return serve(std::move(*start));
+  return run_service(std::move(*start), *command, inherited);
 }
 
 }  // namespace

@@ -94,14 +94,33 @@ constexpr Plain kPlain[] = {
     {"open_tunnels", "CONNECT tunnels open now.", MetricType::Gauge, &Counters::open_tunnels},
     {"active_exchanges", "Requests under way now.", MetricType::Gauge, &Counters::active_exchanges},
     {"attempts_total", "Tries of requests upstream.", MetricType::Counter, &Counters::attempts},
+    {"retries_total", "... of these, all but the first of a request.", MetricType::Counter, &Counters::retries},
     {"upstream_connections_total", "Upstream connections dialled.", MetricType::Counter,
      &Counters::upstream_connections},
     {"reused_connections_total", "Upstream connections taken from the idle pool.", MetricType::Counter,
      &Counters::reused_connections},
     {"stale_connections_total", "Reused upstream connections that failed before any response byte.",
      MetricType::Counter, &Counters::stale_connections},
+    {"client_tls_handshakes_total", "TLS handshakes completed with clients whose connection is intercepted.",
+     MetricType::Counter, &Counters::client_tls_handshakes},
+    {"client_tls_resumed_total", "... of these, by a ticket.", MetricType::Counter, &Counters::client_tls_resumed},
+    {"client_tls_failures_total", "TLS handshakes with such clients that came to nothing.", MetricType::Counter,
+     &Counters::client_tls_failures},
+    {"client_tls_name_mismatches_total", "Clients that asked in TLS for another name than in their CONNECT.",
+     MetricType::Counter, &Counters::client_tls_name_mismatches},
+    {"upstream_tls_handshakes_total", "TLS handshakes completed with upstreams.", MetricType::Counter,
+     &Counters::upstream_tls_handshakes},
+    {"upstream_tls_resumed_total", "... of these, with a session of before.", MetricType::Counter,
+     &Counters::upstream_tls_resumed},
+    {"upstream_tls_failures_total", "TLS handshakes with upstreams that came to nothing, bad certificates included.",
+     MetricType::Counter, &Counters::upstream_tls_failures},
     {"resumed_bodies_total", "Response bodies that were continued after a break.", MetricType::Counter,
      &Counters::resumed_bodies},
+    {"resumed_bytes_total", "Bytes of these that were not fetched again.", MetricType::Counter,
+     &Counters::resumed_bytes},
+    {"queued_requests_total", "Requests that waited in a key's queue.", MetricType::Counter, &Counters::queued},
+    {"absorbed_throttles_total", "Answers 429 that were retried: no client saw them.", MetricType::Counter,
+     &Counters::absorbed_throttles},
     {"broken_bodies_total", "Response bodies that clients got as broken ones.", MetricType::Counter,
      &Counters::broken_bodies},
     {"access_log_lost_lines_total", "Lines of the access log that could not be written.", MetricType::Counter,
@@ -235,6 +254,14 @@ void add_gates(Families& families, const std::vector<policy::GateStatus>& gates)
   }
 }
 
+void add_interception(Families& families, const proxy::Interceptor* interceptor, policy::MonoTime now) {
+  families.begin(MetricType::Counter, "leaf_certificates_minted_total", "Certificates issued for intercepted hosts.");
+  families.sample(interceptor ? static_cast<double>(interceptor->mint().minted()) : 0);
+  families.begin(MetricType::Gauge, "learned_passthroughs",
+                 "Pairs of client and host that are tunnelled because the client does not trust our certificates.");
+  families.sample(interceptor ? static_cast<double>(interceptor->pass_through().entries(now).size()) : 0);
+}
+
 void add_process(Families& families) {
   families.begin(MetricType::Gauge, "info", "Always 1.");
   families.sample(1, {{"version", kVersion}});
@@ -256,6 +283,7 @@ std::string metrics_text(MetricsSource source) {
   add_workers(families, source.workers);
   add_keys(families, source.keys, source.now);
   add_gates(families, source.gates);
+  add_interception(families, source.interceptor, source.now);
   return families.text();
 }
 

@@ -7,6 +7,7 @@
 #include "policy/engine.h"
 #include "policy/time.h"
 #include "proxy/counters.h"
+#include "proxy/tls/interceptor.h"
 
 namespace backoffd::admin {
 
@@ -21,6 +22,7 @@ struct MetricsSource {
   std::vector<policy::KeyStatus> keys;
   std::vector<policy::GateStatus> gates;
   policy::MonoTime now{};
+  const proxy::Interceptor* interceptor = nullptr;  // null: nothing is intercepted
 };
 std::string metrics_text(MetricsSource source);
 

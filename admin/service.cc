@@ -3,14 +3,13 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "admin/address.h"
+#include "admin/ca_store.h"
 #include "admin/config_route.h"
 #include "admin/gates_route.h"
+#include "admin/interception_log.h"
+#include "admin/interception_route.h"
 #include "admin/learning_route.h"
 #include "admin/metrics.h"
 #include "admin/registrable_label.h"
@@ -20,7 +19,6 @@
 namespace backoffd::admin {
 namespace {
 
-using proxy::Fd;
 using proxy::Loop;
 
 // Looks this often whether there is something to save; LearningStore says how often it is done.
@@ -34,17 +32,8 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Signals become readable bytes, so that they are handled between two events like everything else.
-policy::Result<Fd> take_signals() {
-  ::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error of write(), not a reason to die
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
-  if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return policy::Error{"signals", std::strerror(errno)};
-  Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd) return policy::Error{"signals", std::strerror(errno)};
-  return fd;
-}
+// What the CA has to tell, in the log.
+void tell(const std::string& sentence) { spdlog::warn("{}", sentence); }
 
 }  // namespace
 
@@ -58,17 +47,13 @@ Service::Service(Settings settings)
     : settings_(std::move(settings)),
       engine_(settings_.config.policy, registrable_label),
       tick_(proxy::Timer::of<Service, &Service::on_tick>(loop_, this)),
-      drain_over_(proxy::Timer::of<Service, &Service::stop>(loop_, this)) {}
+      drain_over_(proxy::Timer::of<Service, &Service::on_drained>(loop_, this)) {}
 
 Service::~Service() = default;
 
 policy::Result<bool> Service::set_up(std::string token) {
   raise_descriptor_limit();
-  auto signals = take_signals();
-  if (!signals) return signals.error();
-  signal_fd_ = std::move(*signals);
-  signalled_ = proxy::make_event<Service, &Service::on_signal>(loop_, signal_fd_.get(), EV_READ | EV_PERSIST, this);
-  event_add(signalled_.get(), nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error of write(), not a reason to die
 
   for (const GateChoice& choice : settings_.gates) engine_.set_gate(choice.id, choice.layer, choice.setting);
   auto log = proxy::LogFile::open(settings_.config.proxy.access_log);
@@ -82,7 +67,13 @@ policy::Result<bool> Service::set_up(std::string token) {
     admin_ = std::move(*admin);
     config.own_addresses.push_back(admin_->endpoint().text());
   }
-  auto server = proxy::Server::make(std::move(config), engine_, *access_log_);
+  std::optional<proxy::Authority> authority;
+  if (config.tls.intercept != proxy::InterceptMode::none) {
+    auto opened = open_ca(settings_.config, Loop::wall_now(), tell);
+    if (!opened) return opened.error();
+    authority = std::move(*opened);
+  }
+  auto server = proxy::Server::make(std::move(config), engine_, *access_log_, std::move(authority));
   if (!server) return server.error();
   server_ = std::move(*server);
   open_learning();
@@ -98,12 +89,14 @@ Router Service::routes() {
   add_gate_routes(router, engine_, settle);
   add_learning_routes(router, engine_, settle);
   add_config_route(router, settings_.config);
+  add_interception_routes(router, settings_.config, server_->interceptor());
   router.add("GET", "/metrics", [this](const Request&, const std::string&) {
     const auto now = Loop::now();
-    return Response{.status = 200,
-                    .body = metrics_text({server_->counters(), engine_.status(now), engine_.gates(), now}),
-                    .content_type = kMetricsType,
-                    .allow = {}};
+    return Response{
+        .status = 200,
+        .body = metrics_text({server_->counters(), engine_.status(now), engine_.gates(), now, server_->interceptor()}),
+        .content_type = kMetricsType,
+        .allow = {}};
   });
   return router;
 }
@@ -113,11 +106,17 @@ void Service::log_start() const {
   for (const auto& endpoint : server_->listeners()) listeners += (listeners.empty() ? "" : ", ") + endpoint.text();
   spdlog::info("backoffd {} serves on {}, admin on {}", kVersion, listeners,
                admin_ ? admin_->endpoint().text() : "no address");
+  log_interception(settings_.config, server_->interceptor());
   for (const auto& status : engine_.gates()) {
     const auto& setting = status.gate.effective();
     spdlog::info("gate {}: {} ({} %), from {}", name(status.id), name(setting.mode), setting.percentage,
                  name(status.gate.effective_layer()));
   }
+}
+
+void Service::reopen_log() {
+  const auto reopened = access_log_->reopen();
+  if (!reopened) spdlog::error("{}", reopened.error().text());
 }
 
 void Service::open_learning() {
@@ -152,27 +151,12 @@ void Service::on_tick() {
   tick_.arm(kTick);
 }
 
-void Service::on_signal(short) {
-  signalfd_siginfo info{};
-  while (::read(signal_fd_.get(), &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo == SIGHUP) {
-      const auto reopened = access_log_->reopen();
-      if (!reopened) spdlog::error("{}", reopened.error().text());
-    } else if (server_->draining()) {
-      spdlog::warn("second signal: what is under way is broken off");
-      stop();
-    } else {
-      drain(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-    }
-  }
-}
-
 void Service::drain(const char* why) {
   if (server_->draining()) return;
   spdlog::info("{}: no new requests; what is under way has {} s to finish", why,
                policy::seconds(settings_.config.proxy.timeouts.drain));
   drain_over_.arm(settings_.config.proxy.timeouts.drain);
-  server_->drain([this] { loop_.post([this] { stop(); }); });
+  server_->drain([this] { loop_.post([this] { on_drained(); }); });
 }
 
 void Service::stop() { loop_.stop(); }

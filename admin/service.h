@@ -1,11 +1,12 @@
 // One run of the proxy, from set-up to the end of its drain: the composition root behind main().
 //
-// The main thread runs the admin's loop: admin calls, signals, saves of learned state. The data plane has its own
-// threads and waits for none of these.
+// The main thread runs the admin's loop: admin calls, saves of learned state, and what its user adds (signals). The
+// data plane has its own threads and waits for none of these.
 //
-//   run() --SIGTERM, SIGINT, POST /drain--> draining --all done, or timeouts.drain, or a second signal--> stopped
+//   run() --drain(), POST /drain--> draining --all done, or timeouts.drain, or stop()--> stopped
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,14 +23,23 @@ namespace backoffd::admin {
 
 class Service {
  public:
-  // Binds everything. `token`: of the admin interface, empty: none. REQUIRES: no other thread runs yet, because signals
-  // are blocked for all threads that come after.
+  // Binds everything, and has the CA where something is intercepted; starts no thread. `token`: of the admin interface,
+  // empty: none.
   static policy::Result<std::unique_ptr<Service>> make(Settings settings, std::string token);
   ~Service();
 
-  void run();  // until the drain is over
+  void run();  // until stop(), which the end of a drain calls
+  // From the loop's thread:
+  void drain(const char* why);
+  void stop();
+  void reopen_log();
+  bool draining() const { return server_->draining(); }
+  // Called in place of stop() at the end of a drain.
+  void set_drained(std::function<void()> drained) { drained_ = std::move(drained); }
 
   proxy::Loop& loop() { return loop_; }
+  proxy::Server& server() { return *server_; }
+  const Config& config() const { return settings_.config; }
 
  private:
   explicit Service(Settings settings);
@@ -37,11 +47,8 @@ class Service {
   Router routes();
   void log_start() const;
   void open_learning();
-  void on_signal(short what);
   void on_tick();
-  void drain(const char* why);
-  void stop();
-  friend proxy::EventPtr proxy::make_event<Service, &Service::on_signal>(proxy::Loop&, int, short, Service*);
+  void on_drained() { drained_(); }
 
   // --- constant after make() ---
   const Settings settings_;
@@ -50,8 +57,7 @@ class Service {
   std::unique_ptr<proxy::LogFile> access_log_;
   std::unique_ptr<AdminServer> admin_;  // null: admin.listen is off
   std::unique_ptr<proxy::Server> server_;
-  proxy::Fd signal_fd_;
-  proxy::EventPtr signalled_;
+  std::function<void()> drained_ = [this] { stop(); };
 
   std::optional<LearningStore> learning_;
   proxy::Timer tick_;        // saves of learned state

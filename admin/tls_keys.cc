@@ -125,4 +125,6 @@ const Keys<Config>& tls_keys() {
 
 #undef FIELD
 
+json::Value show_intercept(const Config& config) { return Intercept().show(config.proxy.tls); }
+
 }  // namespace backoffd::admin

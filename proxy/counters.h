@@ -58,6 +58,7 @@ struct Counters {
   Counter upstream_tls_failures;       // not completed, or a certificate that does not verify
   Counter stale_connections;           // a reused one that failed before any response byte
   Counter attempts;
+  Counter retries;  // ... of these, all but the first of an exchange
   std::array<Counter, policy::kOutcomeNames.size()> outcomes;
   std::array<Counter, policy::kReasonNames.size()> verdicts;
   std::array<Counter, policy::kReasonNames.size()> shadow_verdicts;  // of a contextual-retry gate in shadow

@@ -149,7 +149,11 @@ void Exchange::admitted(const policy::Admission& admission) {
 // --- an attempt ---
 
 void Exchange::begin_attempt() {
-  if (progress_.attempts++ == 0 && attempts_before_ == 0) progress_.first_attempt = Loop::now();
+  if (progress_.attempts++ == 0 && attempts_before_ == 0) {
+    progress_.first_attempt = Loop::now();
+  } else {
+    worker_.counters.retries.add();
+  }
   progress_.request_sent = false;
   worker_.counters.attempts.add();
   // A request that must not go out twice does not take the risk of a kept connection that is just being closed.

@@ -47,6 +47,7 @@ def suites(out: str) -> list[tuple[str, list[str]]]:
         ("provider", [sys.executable, "tests/support/provider_test.py"]),
         ("persistence", [sys.executable, "tests/persistence/run.py", "--backoffd", os.path.join(out, "backoffd")]),
         ("clients", ["/usr/bin/python3", "tests/clients/run.py", "--backoffd", os.path.join(out, "backoffd")]),
+        ("exec", ["/usr/bin/python3", "tests/exec/run.py", "--backoffd", os.path.join(out, "backoffd")]),
     ]
     return programs + replays + scripts
 

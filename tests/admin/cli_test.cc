@@ -140,6 +140,46 @@ TEST(Cli, GateCommand) {
   EXPECT_EQ(command.assignments[0].path, "admin.listen");
 }
 
+TEST(Cli, ExecRunsWhatStandsBehindTheDashes) {
+  const Command command =
+      good({"--config", "x", "exec", "--quiet", "--intercept", "none", "--", "curl", "-O", "--", "--config"});
+  EXPECT_EQ(command.kind, Command::Kind::exec);
+  EXPECT_THAT(command.program, ElementsAre("curl", "-O", "--", "--config"));
+  EXPECT_TRUE(command.quiet);
+  EXPECT_EQ(command.config_file, "x");
+  ASSERT_EQ(command.assignments.size(), 1U);
+  EXPECT_EQ(command.assignments[0].path, "tls.intercept");
+  EXPECT_FALSE(good({"exec", "--", "true"}).quiet);
+}
+
+TEST(Cli, ExecWithoutDashesIsToldHow) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"exec"}, {"exec", "--"}, {"exec", "curl", "-O", "x"}, {"exec", "curl", "--help-me"}}) {
+    EXPECT_THAT(fault(arguments), HasSubstr("exec: what to run stands behind --"));
+  }
+  EXPECT_THAT(fault({"exec", "--lisen", "1", "--", "true"}), HasSubstr("--lisen"));
+  EXPECT_THAT(fault({"--check", "--", "true"}), HasSubstr("only exec runs a command"));
+}
+
+TEST(Cli, EnvAndItsFormats) {
+  EXPECT_EQ(good({"env"}).kind, Command::Kind::env);
+  EXPECT_EQ(good({"env"}).env_format, EnvFormat::sh);
+  EXPECT_EQ(good({"env", "--format", "fish"}).env_format, EnvFormat::fish);
+  EXPECT_EQ(good({"env", "--format", "dotenv"}).env_format, EnvFormat::dotenv);
+  EXPECT_EQ(good({"env", "--format", "json", "--admin", "127.0.0.1:3"}).env_format, EnvFormat::json);
+  EXPECT_THAT(fault({"env", "--format", "csh"}), HasSubstr("csh"));
+}
+
+TEST(Cli, CaAndItsActions) {
+  EXPECT_EQ(good({"ca", "show"}).ca_action, CaAction::show);
+  const Command command = good({"ca", "rotate", "--output", "json", "--state-dir", "/s"});
+  EXPECT_EQ(command.kind, Command::Kind::ca);
+  EXPECT_EQ(command.ca_action, CaAction::rotate);
+  EXPECT_EQ(command.output, Command::Output::json);
+  EXPECT_THAT(fault({"ca"}), HasSubstr("ACTION"));
+  EXPECT_THAT(fault({"ca", "burn"}), HasSubstr("burn"));
+}
+
 TEST(Cli, LearningStatusAndCheck) {
   EXPECT_EQ(good({"--provider-learning-status"}).output, Command::Output::table);
   const Command command = good({"--provider-learning-status", "--output", "json", "--config", "x"});
@@ -152,10 +192,33 @@ TEST(Cli, LearningStatusAndCheck) {
 TEST(Cli, HelpAndVersionAreMessages) {
   const Command help = good({"--help"});
   EXPECT_EQ(help.kind, Command::Kind::message);
-  for (const char* flag :
-       {"--config", "--check", "--listen", "--admin", "--workers", "--state-dir", "--allow", "--connect-ports",
-        "--access-log", "--enable-contextual-retry", "--enable-provider-learning", "--provider-learning-path", "--set",
-        "--help", "--version", "--provider-learning-status", "--output", "gate", "DOCSTOKG_"}) {
+  for (const char* flag : {"--config",
+                           "--check",
+                           "--listen",
+                           "--admin",
+                           "--workers",
+                           "--state-dir",
+                           "--allow",
+                           "--connect-ports",
+                           "--access-log",
+                           "--enable-contextual-retry",
+                           "--enable-provider-learning",
+                           "--provider-learning-path",
+                           "--set",
+                           "--help",
+                           "--version",
+                           "--provider-learning-status",
+                           "--output",
+                           "gate",
+                           "DOCSTOKG_",
+                           "--intercept",
+                           "--upstream-ca",
+                           "--ca ",
+                           "--ca-cert",
+                           "--ca-key",
+                           "exec",
+                           "env",
+                           "ca"}) {
     EXPECT_THAT(help.message, HasSubstr(flag));
   }
   EXPECT_EQ(good({"--version"}).message, "backoffd " + std::string(kVersion) + "\n");

@@ -1,5 +1,5 @@
 // The whole program but its command line, as a process of its own: signals, drain, saves, and the commands that ask it.
-#include "admin/service.h"
+#include "admin/serve.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ class ServiceTest : public testing::Test {
       spdlog::set_level(spdlog::level::off);
       auto service = Service::make(with, "");
       if (!service) _exit(3);
-      (*service)->run();
+      serve(**service);
       service->reset();
       _exit(0);
     }

@@ -1,0 +1,35 @@
+// The flags of the command line: what CLI11 fills in, and the keys they stand for. CLI11 is known to cli*.cc alone.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/config_reader.h"
+#include "policy/result.h"
+
+namespace backoffd::admin {
+
+// What the flags say, those of the subcommands included.
+struct Flags {
+  std::vector<std::string> listen, allow, set, upstream_ca;
+  std::string intercept, ca, ca_cert, ca_key;
+  std::string config, admin, workers, state_dir, connect_ports, access_log, learning_path;
+  std::optional<bool> contextual_retry, provider_learning;
+  bool check = false, status = false, help_keys = false;
+  std::string output = "table";
+  std::string gate, mode;
+  std::string ca_action, env_format = "sh";
+  bool quiet = false;
+  std::optional<double> percentage;
+};
+
+// The flags that every subcommand takes, too. `flags` outlives the parsing.
+void add_flags(CLI::App& app, Flags& flags);
+
+// Flags that stand for a key. What is empty was not given.
+policy::Result<std::vector<Assignment>> assignments_of(const Flags& flags);
+
+}  // namespace backoffd::admin

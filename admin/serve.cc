@@ -1,0 +1,30 @@
+#include "admin/serve.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include "admin/signals.h"
+
+namespace backoffd::admin {
+
+int serve(Service& service) {
+  const auto signals =
+      Signals::take(service.loop(), {SIGTERM, SIGINT, SIGHUP}, [&service](const signalfd_siginfo& signal) {
+        if (signal.ssi_signo == SIGHUP) {
+          service.reopen_log();
+        } else if (service.draining()) {
+          spdlog::warn("second signal: what is under way is broken off");
+          service.stop();
+        } else {
+          service.drain(signal.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        }
+      });
+  if (!signals) {
+    spdlog::error("{}", signals.error().text());
+    return 1;
+  }
+  service.run();
+  return 0;
+}
+
+}  // namespace backoffd::admin
