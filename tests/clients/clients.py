@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
+DEBIAN_MODULES = "/usr/share/nodejs"  # where Debian keeps Node's libraries
+ROOTS = ("ssl_cert_file", "ssl_cert_dir", "ca_bundle", "sslcainfo", "ssl_cainfo", "extra_ca_certs")  # variables
 TIMEOUT = 15  # seconds one client may take; the longest takes two on a quiet machine
 
 
@@ -36,8 +38,8 @@ class Done:
 
 
 def run(command: list[str], timeout: float = TIMEOUT, cwd: Path | None = None, **environment: str) -> Done:
-    """Runs a client with no proxy, rc file or home of this machine's user in its way; `timeout` in seconds."""
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    """Runs a client with no proxy, roots, rc file or home of this machine's user in its way; `timeout` in seconds."""
+    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith(("_proxy", *ROOTS))}
     clean |= {"LC_ALL": "C", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"} | environment
     try:
         done = subprocess.run(
@@ -89,9 +91,10 @@ def python_library(library: str) -> Callable[[Job], Done]:
 
 def node(way: str) -> Callable[[Job], Done]:
     def download(job: Job) -> Done:
-        flags = ["--use-env-proxy"] if way == "fetch" else []
+        flags = ["--use-env-proxy"] if way == "fetch" and node_reads_proxy_variables() else []
         command = ["node", *flags, str(HERE / "node_client.mjs"), way, job.url, job.proxy, str(job.file)]
-        return run(command, NODE_EXTRA_CA_CERTS=str(job.ca), HTTP_PROXY=job.proxy, HTTPS_PROXY=job.proxy)
+        variables = {"NODE_EXTRA_CA_CERTS": str(job.ca), "HTTP_PROXY": job.proxy, "HTTPS_PROXY": job.proxy}
+        return run(command, **variables, NODE_PATH=DEBIAN_MODULES)
 
     return download
 
@@ -104,12 +107,17 @@ def _library(name: str) -> Callable[[], str]:
     return lambda: "" if python_with(name) else f"no Python here has {name}"
 
 
+@cache
+def node_reads_proxy_variables() -> bool:
+    return run(["node", "--use-env-proxy", "-e", "0"]).status == 0
+
+
 def _fetch_missing() -> str:
     if not shutil.which("node"):
         return "node is not installed"
-    if run(["node", "--use-env-proxy", "-e", "0"]).status:
-        return "this Node's fetch takes no proxy from the environment"
-    return ""
+    if node_reads_proxy_variables() or run(["node", "-e", "require('undici')"], NODE_PATH=DEBIAN_MODULES).status == 0:
+        return ""
+    return "this Node's fetch takes no proxy from the environment, and undici is not installed"
 
 
 @dataclass(frozen=True)

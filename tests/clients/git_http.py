@@ -1,4 +1,5 @@
-"""git over http through the proxy: the smart protocol with clone, fetch and push, and the dumb one from nginx."""
+"""git through the proxy: the smart protocol with clone, fetch and push over http and inside https, and the dumb one from
+nginx."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ class Git(unittest.TestCase):
     def __init__(self, method: str, world: World) -> None:
         super().__init__(method)
         self.world = world
+        self.proxy = world.standard
 
     def id(self) -> str:
         return f"git: {self._testMethodName.removeprefix('test_').replace('_', ' ')}"
@@ -32,10 +34,11 @@ class Git(unittest.TestCase):
 
     def git(self, *arguments: str, where: Path | None = None) -> Done:
         """Runs git through the proxy, as a user who has set http.proxy; it must succeed."""
-        settings = {"http.proxy": self.world.standard.url, "user.name": "t", "user.email": "t@example.org"}
+        settings = {"http.proxy": self.proxy.url, "user.name": "t", "user.email": "t@example.org"}
+        settings |= {"http.sslCAInfo": str(self.world.root_of_interception)}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         done = run(["git", *flags, *arguments], cwd=where, GIT_TERMINAL_PROMPT="0")
-        self.assertEqual(done.status, 0, f"git {arguments[0]}: {done.text}\n{self.world.log_of(self.world.standard)}")
+        self.assertEqual(done.status, 0, f"git {arguments[0]}: {done.text}\n{self.world.log_of(self.proxy)}")
         return done
 
     def commit(self, name: str, size: int) -> None:
@@ -49,7 +52,16 @@ class Git(unittest.TestCase):
 
     def test_smart_protocol(self) -> None:
         """Each page is refused once with 503. A push larger than the replay limit streams through in chunks."""
-        server = GitServer(self.bare.parent)
+        self.clone_push_and_pull(GitServer(self.bare.parent))
+
+    def test_smart_protocol_inside_https(self) -> None:
+        nginx = self.world.nginx
+        if not nginx:
+            self.skipTest("nginx or openssl: not installed")
+        self.proxy = self.world.intercepting
+        self.clone_push_and_pull(GitServer(self.bare.parent, (nginx.ca, nginx.key)))
+
+    def clone_push_and_pull(self, server: GitServer) -> None:
         self.addCleanup(server.stop)
         self.git("config", "http.receivepack", "true", where=self.bare)
         clone = self.root / "clone"

@@ -1,4 +1,5 @@
-"""An nginx of our own with static files, over http and https, from a directory that is thrown away."""
+"""An nginx of our own over http and https, from a directory that is thrown away: static files, and /bytes/ of the
+misbehaving provider, whose faults it passes on."""
 
 from __future__ import annotations
 
@@ -30,6 +31,11 @@ http {{
         ssl_certificate {root}/cert.pem;
         ssl_certificate_key {root}/key.pem;
         root {root}/files;
+        location /bytes/ {{
+            proxy_pass http://127.0.0.1:{provider_port};
+            proxy_http_version 1.1;
+            proxy_buffering off;
+        }}
     }}
 }}
 """
@@ -49,17 +55,18 @@ def find(name: str) -> str | None:
 class Nginx(Child):
     """`files` is the document root; `ca` is the certificate that clients must trust for https://localhost."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, provider_port: int) -> None:
         self.root = root
         self.files = root / "files"
         self.files.mkdir(parents=True)
         self.ca = root / "cert.pem"
+        self.key = root / "key.pem"
         self.port, tls_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://localhost:{tls_port}"
         self._make_certificate()
         user = "user root;" if os.geteuid() == 0 else ""
-        config = CONFIG.format(root=root, port=self.port, tls_port=tls_port, user=user)
+        config = CONFIG.format(root=root, port=self.port, tls_port=tls_port, user=user, provider_port=provider_port)
         (root / "nginx.conf").write_text(config)
         nginx = find("nginx")
         assert nginx
@@ -77,7 +84,7 @@ class Nginx(Child):
     def _make_certificate(self) -> None:
         command = [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-keyout", str(self.root / "key.pem"), "-out", str(self.ca), "-subj", "/CN=localhost",
+            "-days", "2", "-keyout", str(self.key), "-out", str(self.ca), "-subj", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True)

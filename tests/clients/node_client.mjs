@@ -3,11 +3,12 @@
 //     node node_client.mjs http|fetch URL PROXY FILE
 //
 // http: the http module with an absolute-form target, and CONNECT for https. fetch: the built-in fetch, which takes its
-// proxy from the environment where this Node can (--use-env-proxy). Certificates come from NODE_EXTRA_CA_CERTS. Exit
-// status 0 means a complete 200.
+// proxy from the environment where this Node can (--use-env-proxy), else from undici's ProxyAgent. Certificates come from
+// NODE_EXTRA_CA_CERTS. Exit status 0 means a complete 200.
 import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -39,6 +40,10 @@ async function byHttp() {
 }
 
 async function byFetch() {
+  if (!process.execArgv.includes('--use-env-proxy')) {
+    const { ProxyAgent, setGlobalDispatcher } = createRequire(import.meta.url)('undici');
+    setGlobalDispatcher(new ProxyAgent(proxyAddress));
+  }
   const answer = await fetch(url);
   return [answer.status, Readable.fromWeb(answer.body)];
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real clients through the real proxy.
 
-    tests/clients/run.py [--backoffd build/backoffd] [-k WORD] [--jobs 3] [--seconds 70]
+    tests/clients/run.py [--backoffd build/backoffd] [-k WORD] [--jobs 3] [--seconds 150]
 
 Starts its own origins and proxies on free loopback ports and ends them by their process ids. Clients that are not
 installed are skipped and named. The last line is "N passed, N failed, N skipped"; exit status 1 if anything failed.
@@ -23,6 +23,9 @@ import apt
 import curl_cases
 import downloads
 import git_http
+import intercepted
+import npm
+import trust
 from world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +76,7 @@ class Survival(unittest.TestCase):
         return "backoffd: lived through it and drains"
 
     def test_survival(self) -> None:
-        for proxy in (self.world.standard, self.world.contextual):
+        for proxy in self.world.proxies:
             self.assertIsNone(proxy.process.poll(), self.world.log_of(proxy))
             proxy.process.terminate()
             self.assertEqual(proxy.process.wait(5), 0, self.world.log_of(proxy))
@@ -84,7 +87,7 @@ def main() -> int:
     parser.add_argument("--backoffd", type=Path, default=ROOT / "build" / "backoffd", metavar="PATH")
     parser.add_argument("-k", default="", metavar="WORD", help="only tests whose name has this in it")
     parser.add_argument("--jobs", type=int, default=3, help="clients side by side (default 3)")
-    parser.add_argument("--seconds", type=float, default=70, help="no test begins later than this (default 70)")
+    parser.add_argument("--seconds", type=float, default=150, help="no test begins later than this (default 150)")
     options = parser.parse_args()
     if not options.backoffd.is_file():
         print(f"{options.backoffd}: not built yet\n0 passed, 1 failed")
@@ -93,14 +96,17 @@ def main() -> int:
     began = time.monotonic()
     tally = Tally()
     try:
-        world = World(options.backoffd, apt.source_hosts())
+        world = World(options.backoffd, [*apt.source_hosts(), *npm.registry_hosts()])
     except (OSError, RuntimeError):
         traceback.print_exc()
         print("0 passed, 1 failed")
         return 1
     pool = ThreadPoolExecutor(options.jobs)
     try:
-        groups = [*apt.groups(world), *git_http.groups(world), *curl_cases.groups(world), *downloads.groups(world)]
+        groups = [
+            *npm.groups(world), *apt.groups(world), *git_http.groups(world), *intercepted.groups(world),
+            *curl_cases.groups(world), *downloads.groups(world), *trust.groups(options.backoffd, world.root),
+        ]  # fmt: skip
         chosen = [[test for test in group if options.k in test.id()] for group in groups]
         until = began + options.seconds
         for future in [pool.submit(run_group, group, tally, until) for group in chosen]:

@@ -1,9 +1,10 @@
-"""What all client tests share: the origins, and the proxy with the contextual gate off and on."""
+"""What all client tests share: the origins, and the proxy with the contextual gate off, on, and on inside https."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from pathlib import Path
 
 import nginx
@@ -19,25 +20,33 @@ class World:
         self._directory = tempfile.TemporaryDirectory(prefix="backoffd-clients-")
         self.root = Path(self._directory.name)
         self._children: list[Child] = []
+        self._names: dict[ProxyProcess, str] = {}
         self.nginx: nginx.Nginx | None = None
         try:
             self.provider = self._keep(ProviderProcess(*[part for host in HOSTS for part in ("--host", host)]))
             if not nginx.missing():
-                self.nginx = self._keep(nginx.Nginx(self.root / "nginx"))
+                self.nginx = self._keep(nginx.Nginx(self.root / "nginx", self.provider.port))
             flags = [part for host in allowed for part in ("--allow", host)]
             self.standard = self._keep(self._proxy(backoffd, "standard", *flags))
-            self.contextual = self._keep(self._proxy(backoffd, "contextual", *flags, "--enable-contextual-retry"))
+            flags.append("--enable-contextual-retry")
+            self.contextual = self._keep(self._proxy(backoffd, "contextual", *flags))
+            roots = ["--upstream-ca", str(self.nginx.ca)] if self.nginx else []
+            self.intercepting = self._keep(self._proxy(backoffd, "intercepting", *flags, "--intercept", "all", *roots))
+            # The proxy's root alone: a client that is content with it has seen none but the proxy's certificates.
+            self.root_of_interception = self.root / "intercepting" / "ca-root.pem"
         except BaseException:
             self.close()
             raise
 
     def _proxy(self, backoffd: Path, name: str, *flags: str) -> ProxyProcess:
         state = self.root / name
-        state.mkdir()
+        state.mkdir(mode=0o700)
         # Short back-off: these tests are about clients, and the waits are tested with the policy.
         settings = ["--set", "retry.base_delay=50ms", "--connect-ports", "any", "--workers", "2"]
         files = ["--state-dir", str(state), "--access-log", str(self.root / f"{name}.access.log")]
-        return ProxyProcess(backoffd, self.root / f"{name}.log", *settings, *files, *flags)
+        proxy = ProxyProcess(backoffd, self.root / f"{name}.log", *settings, *files, *flags)
+        self._names[proxy] = name
+        return proxy
 
     def _keep(self, child):
         self._children.append(child)
@@ -51,14 +60,28 @@ class World:
         empty.touch()
         return empty
 
+    @property
+    def proxies(self) -> list[ProxyProcess]:
+        return list(self._names)
+
     def log_of(self, proxy: ProxyProcess) -> str:
         """The end of what a proxy said, for a report of failure."""
-        name = "standard" if proxy is self.standard else "contextual"
+        name = self._names[proxy]
         texts = []
         for path in (self.root / f"{name}.log", self.root / f"{name}.access.log"):
             if path.exists():
                 texts.append("\n".join(path.read_text(errors="replace").splitlines()[-12:]))
         return "\n".join(texts)
+
+    def logged(self, proxy: ProxyProcess, text: str) -> bool:
+        """Does the access log hold it? A line is written when its exchange is over, and a moment later."""
+        path = self.root / f"{self._names[proxy]}.access.log"
+        until = time.monotonic() + 5
+        while text not in path.read_text(errors="replace"):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
     def close(self) -> None:
         for child in reversed(self._children):
