@@ -42,10 +42,10 @@ all: $(OUT)/backoffd ## the program, build/backoffd
 BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev libc-ares-dev rapidjson-dev libcli11-dev libspdlog-dev \
 	prometheus-cpp-dev libpsl-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
-	wget aria2 git nginx-light strace nodejs openssl ca-certificates
+	wget aria2 git nginx-light strace nodejs node-undici openssl gnutls-bin ca-certificates
 LINT_PACKAGES := clang-format clang-tidy python3
 FUZZ_PACKAGES := clang libclang-rt-14-dev
-BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid tinyproxy wrk strace python3
+BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid-openssl tinyproxy wrk strace openssl python3
 
 # $(call install,PACKAGES): apt-get only where one is missing, so that a machine once set up needs no network; sudo
 # only where we are not root.
