@@ -20,7 +20,7 @@ class Quota {
   // refusals that would show the true pace.
   static bool is_coarse(Duration reset) { return seconds(reset) <= learning::kCoarseReset; }
 
-  bool running(double now) const { return reset_ > now; }
+  bool running(double now) const { return reset_ > now && !coarse_; }
   double reset() const { return reset_; }
   double limit() const { return limit_; }
   // The even pace of the whole quota; 0: not known.
@@ -28,7 +28,7 @@ class Quota {
 
   // When the next request may start. `last_send`: when the last one did.
   double next_time(double now, double last_send) const {
-    if (!running(now) || coarse_) return now;
+    if (!running(now)) return now;
     if (left_ <= 0) return reset_ + learning::kResetMargin;
     if (window_ <= learning::kLeastWindow || left_ >= learning::kReserve * limit_) return now;
     return std::max(now, std::min(reset_ + learning::kResetMargin, last_send + (reset_ - last_send) / (left_ + 1)));

@@ -5,12 +5,16 @@
 
 namespace backoffd::policy {
 
+Duration Window::margin(Duration window) { return std::min(kMarginMost, from_seconds(kMarginShare * seconds(window))); }
+
 Window::Window(const Rate& rate, int marks)
-    : count_(std::max<std::int64_t>(1, std::llround(std::floor(rate.count())))),
+    : per_second_(rate.per_second()),
+      count_(std::max<std::int64_t>(1, std::llround(std::floor(rate.count())))),
       length_(rate.window()),
       stride_((count_ + marks - 1) / marks) {
   if (static_cast<double>(count_) != rate.count())
     length_ = from_seconds(seconds(length_) * static_cast<double>(count_) / rate.count());
+  length_ += margin(length_);
   marks_.resize(static_cast<std::size_t>((count_ + stride_ - 1) / stride_));
 }
 

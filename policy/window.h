@@ -7,6 +7,10 @@
 // A token bucket would be smaller, but lets 2 * COUNT - 1 through in a window; halving its burst would refuse bursts
 // that the operator wrote down as allowed.
 //
+// A provider counts a request when it arrives, we when it starts: of two that start a window apart the later one may
+// arrive on a quicker way, and be refused by a limit that was written down exactly as the provider has it. So a window
+// is kept a little longer than written: by 1 %, at most 50 ms.
+//
 // Not thread-safe: owned by a Throttle, behind the engine's mutex.
 #pragma once
 
@@ -22,6 +26,11 @@ class Window {
  public:
   static constexpr int kMarks = 64;
 
+  // How much longer than written it is kept, for what may differ between the ways to the provider.
+  static constexpr double kMarginShare = 0.01;
+  static constexpr Duration kMarginMost = std::chrono::milliseconds(50);
+  static Duration margin(Duration window);
+
   // `marks` bounds the memory: that many start times. REQUIRES: marks >= 2.
   explicit Window(const Rate& rate, int marks = kMarks);
 
@@ -31,9 +40,10 @@ class Window {
   // A request starts. REQUIRES: next_time(now) == now, unless the caller means to go over; now never goes back.
   void take(MonoTime now);
 
-  double per_second() const { return static_cast<double>(count_) / seconds(length_); }
+  double per_second() const { return per_second_; }  // as written, without the margin
 
  private:
+  double per_second_;
   std::int64_t count_;   // whole requests ...
   Duration length_;      // ... in this long; a fraction of a request is carried by the length ("0.5/s": 1 in 2 s)
   std::int64_t stride_;  // every stride-th start is marked

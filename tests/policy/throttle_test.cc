@@ -18,6 +18,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 Rate rate(const char* text) { return Rate::parse(text).value(); }
+Duration kept(Duration window) { return window + Window::margin(window); }
 
 struct ThrottleTest : testing::Test {
   LimitConfig config;
@@ -77,7 +78,7 @@ TEST_F(ThrottleTest, ARequestThatOnlyARoleHoldsUpHoldsUpNobodyElse) {
   EXPECT_EQ(ask(throttle, {.role = metadata}).admission.kind, Admission::Kind::granted);
   EXPECT_EQ(ask(throttle, {.role = metadata}).admission.kind, Admission::Kind::queued);
   EXPECT_EQ(ask(throttle, {}).admission.kind, Admission::Kind::granted);
-  EXPECT_EQ(throttle.next_due(now), now + minutes(1));
+  EXPECT_EQ(throttle.next_due(now), now + kept(minutes(1)));
 }
 
 TEST_F(ThrottleTest, WhatIsNotCountedPassesThoseWhoWaitForTheRate) {
@@ -86,7 +87,7 @@ TEST_F(ThrottleTest, WhatIsNotCountedPassesThoseWhoWaitForTheRate) {
   ask(throttle, {});
   EXPECT_EQ(ask(throttle, {}).admission.kind, Admission::Kind::queued);
   EXPECT_EQ(ask(throttle, {.counted = false}).admission.kind, Admission::Kind::granted);
-  now += minutes(1);
+  now += kept(minutes(1));
   EXPECT_EQ(advance(throttle), Numbers{2});
 }
 
@@ -95,7 +96,7 @@ TEST_F(ThrottleTest, ANewcomerDoesNotPassOneWhoseTurnHasComeMeanwhile) {
   Throttle throttle(config);
   ask(throttle, {.client = 1});
   ask(throttle, {.client = 1});
-  now += seconds(1);  // nobody has called advance() yet
+  now += kept(seconds(1));  // nobody has called advance() yet
   EXPECT_EQ(ask(throttle, {.client = 2}).admission.kind, Admission::Kind::queued);
   EXPECT_EQ(throttle.next_due(now), now);
   EXPECT_EQ(advance(throttle), Numbers{2});
@@ -206,7 +207,7 @@ class Model {
     if (config_.max_concurrency > 0 && in_flight_ >= config_.max_concurrency) return false;
     for (const Rate& limit : config_.limits) {
       const auto recent =
-          std::count_if(starts_.begin(), starts_.end(), [&](MonoTime at) { return at > now - limit.window(); });
+          std::count_if(starts_.begin(), starts_.end(), [&](MonoTime at) { return at > now - kept(limit.window()); });
       if (static_cast<double>(recent) >= limit.count()) return false;
     }
     return true;
@@ -245,6 +246,37 @@ class Model {
   std::deque<MonoTime> starts_;
   int in_flight_ = 0;
 };
+
+// The gate is in shadow: everything is sent as if nothing were learned, and what learning would have done is counted.
+TEST_F(ThrottleTest, InShadowNothingWaitsAndWhatWouldHaveWaitedIsCounted) {
+  config.limits = {rate("20/SECOND")};
+  Throttle throttle(config);
+  Learner& learner = throttle.learner({}, minutes(15));
+  const Throttle::Ask shown{.bound = false, .watched = true, .client = 1, .request_class = 1};
+  Random random(1);
+  double tokens = 5;  // the provider: 5/s, five at once; asked for 10/s
+  int refused = 0;
+  for (int i = 0; i < 6000; ++i) {
+    now += milliseconds(100);
+    const Throttle::Answer answer = ask(throttle, shown);
+    ASSERT_EQ(answer.admission.kind, Admission::Kind::granted);
+    tokens = std::min(5.0, tokens + 0.5);
+    const bool accepted = tokens >= 1;
+    tokens -= accepted ? 1 : 0;
+    refused += accepted ? 0 : 1;
+    learner.on_response(answer.sent, accepted ? 200 : 429, {}, now + milliseconds(20), random);
+    throttle.finish();
+  }
+  const LearnerStatus status = learner.status(now);
+  EXPECT_EQ(status.shadow.requests, 6000u);
+  EXPECT_NEAR(refused, 3000, 50);
+  EXPECT_GT(status.shadow.held, 2000u);
+  EXPECT_LT(status.shadow.held, 6000u);
+  EXPECT_GT(status.shadow.avoided, 1000u);
+  EXPECT_LE(status.shadow.avoided, status.shadow.held);
+  EXPECT_GT(status.effective_rate, 0);
+  EXPECT_LT(status.effective_rate, 10);
+}
 
 TEST_F(ThrottleTest, DoesWhatTheModelDoes) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -16,6 +16,37 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Rate rate(const char* text) { return Rate::parse(text).value(); }
+Duration kept(Duration window) { return window + Window::margin(window); }
+
+TEST(Window, IsKeptALittleLongerThanWritten) {
+  EXPECT_EQ(Window::margin(seconds(1)), milliseconds(10));
+  EXPECT_EQ(Window::margin(hours(1)), milliseconds(50));
+  Window window(rate("10/SECOND"));
+  EXPECT_DOUBLE_EQ(window.per_second(), 10);  // what is said of it is what was written
+}
+
+// What the margin is for: a fixed window at the provider that begins with the first arrival, ways that differ by 8 ms.
+TEST(Window, WaysOfDifferentLengthDoNotMakeAProviderRefuseWhatItsOwnLimitAllows) {
+  Random random(3);
+  Window window(rate("5/SECOND"));
+  MonoTime now{};
+  std::vector<MonoTime> arrivals;
+  for (int i = 0; i < 200; ++i) {
+    now = window.next_time(now);
+    window.take(now);
+    arrivals.push_back(now + from_seconds(random.uniform(0.001, 0.009)));
+  }
+  std::sort(arrivals.begin(), arrivals.end());
+  MonoTime began = arrivals.front();
+  int counted = 0;
+  for (const MonoTime at : arrivals) {
+    if (at >= began + seconds(1)) {
+      began = at;
+      counted = 0;
+    }
+    EXPECT_LE(++counted, 5);
+  }
+}
 
 // The definition itself: all starts of the last window, in a list.
 class Log {
@@ -41,16 +72,17 @@ TEST(Window, ABurstOfCountGoesAtOnceAndTheNextAWindowAfterTheFirst) {
     ASSERT_EQ(window.next_time(now), now);
     window.take(now);
   }
-  EXPECT_EQ(window.next_time(now), MonoTime{} + seconds(1));
-  window.take(MonoTime{} + seconds(1));
-  EXPECT_EQ(window.next_time(MonoTime{} + seconds(1)), MonoTime{} + seconds(1) + milliseconds(10));
+  const MonoTime open = MonoTime{} + kept(seconds(1));
+  EXPECT_EQ(window.next_time(now), open);
+  window.take(open);
+  EXPECT_EQ(window.next_time(open), open + milliseconds(10));
 }
 
 TEST(Window, FractionsOfARequestAreCarriedByTheLength) {
   Window window(Rate::per_second(0.5));
   MonoTime now{};
   window.take(now);
-  EXPECT_EQ(window.next_time(now), now + seconds(2));
+  EXPECT_EQ(window.next_time(now), now + kept(seconds(2)));
 }
 
 TEST(Window, ASlowProviderMayBeAskedOnceInThreeSeconds) {
@@ -59,8 +91,8 @@ TEST(Window, ASlowProviderMayBeAskedOnceInThreeSeconds) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(window.next_time(now), now);
     window.take(now);
-    EXPECT_EQ(window.next_time(now + seconds(1)), now + seconds(3));
-    now += seconds(3);
+    EXPECT_EQ(window.next_time(now + seconds(1)), now + kept(seconds(3)));
+    now += kept(seconds(3));
   }
 }
 
@@ -69,7 +101,7 @@ TEST(Window, EqualsTheListOfAllStartsWhileEachStartIsMarked) {
   for (const char* text : {"1/SECOND", "7/SECOND", "64/2SECOND", "50/MINUTE"}) {
     const Rate limit = rate(text);
     Window window(limit);
-    Log log(static_cast<std::int64_t>(limit.count()), limit.window());
+    Log log(static_cast<std::int64_t>(limit.count()), kept(limit.window()));
     MonoTime now{};
     for (int i = 0; i < 4000; ++i) {
       now += from_seconds(random.uniform(0, 1.5 / limit.per_second()));
@@ -113,9 +145,9 @@ TEST(Windows, AllHoldTogether) {
     ++sent;
   }
   EXPECT_EQ(sent, 5);
-  EXPECT_EQ(windows.next_time(now), MonoTime{} + seconds(60));
+  EXPECT_EQ(windows.next_time(now), MonoTime{} + kept(seconds(60)));
   EXPECT_DOUBLE_EQ(windows.fastest_rate(), 2);
-  EXPECT_EQ(windows.next_time(now, windows.fastest()), MonoTime{} + seconds(60));
+  EXPECT_EQ(windows.next_time(now, windows.fastest()), MonoTime{} + kept(seconds(60)));
 }
 
 }  // namespace
