@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "admin/authority_json.h"
 #include "admin/ca_publication.h"
@@ -76,6 +78,13 @@ std::string show(const Authority& authority, Command::Output output, const Confi
   return output == Command::Output::json ? as_json(authority, config) : as_table(authority, config);
 }
 
+// The path goes into other programs' settings, which may be read in another folder.
+std::string path_line(const std::string& path) {
+  std::error_code failed;
+  const auto absolute = std::filesystem::absolute(path, failed);
+  return (failed ? path : absolute.string()) + "\n";
+}
+
 // Only the proxy that runs has its authority; to make one here would publish it in place of that.
 CommandResult of_ephemeral(CaAction action, const Config& config) {
   const auto failed = [](const std::string& why) {
@@ -89,7 +98,7 @@ CommandResult of_ephemeral(CaAction action, const Config& config) {
   const std::string path = action == CaAction::path ? ca_root_path(folder) : ca_bundle_path(folder);
   const auto text = read_file(path, kLargestBundle);
   if (!text) return failed(path + " is written when the proxy starts: " + std::strerror(errno));
-  return {.exit_code = 0, .out = action == CaAction::path ? path + "\n" : *text, .complaint = {}};
+  return {.exit_code = 0, .out = action == CaAction::path ? path_line(path) : *text, .complaint = {}};
 }
 
 }  // namespace
@@ -110,7 +119,7 @@ CommandResult ca_command(CaAction action, Command::Output output, const Config& 
       break;
     case CaAction::path: {
       const auto folders = ca_publication_folders(config);
-      result.out = (folders.empty() ? config.tls.ca_cert : ca_root_path(folders.front())) + "\n";
+      result.out = path_line(folders.empty() ? config.tls.ca_cert : ca_root_path(folders.front()));
       break;
     }
     case CaAction::rotate:

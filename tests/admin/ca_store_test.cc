@@ -430,6 +430,14 @@ TEST_F(CaStoreTest, PathIsThatOfTheFolderMadeForClients) {
   EXPECT_EQ(command(CaAction::path).out, folder_ + "/public/ca-root.pem\n");
 }
 
+TEST_F(CaStoreTest, PathIsAbsolute) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_);
+  config_.state_dir = "state";
+  EXPECT_EQ(command(CaAction::path).out, std::filesystem::current_path() / "state/ca-root.pem\n");
+  std::filesystem::current_path(before);
+}
+
 TEST_F(CaStoreTest, BundleIsPrinted) {
   const auto made = open();
   EXPECT_EQ(command(CaAction::bundle).out, text_of(roots_) + made->root_pem());
