@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -39,6 +40,7 @@ ProxySettings::ProxySettings() {
 }
 
 RunningProxy::RunningProxy(const std::function<void(ProxySettings&)>& change) {
+  std::signal(SIGPIPE, SIG_IGN);  // as the program does
   ProxySettings settings;
   if (change) change(settings);
   engine_ = std::make_unique<policy::Engine>(settings.policy, label);
@@ -49,7 +51,12 @@ RunningProxy::RunningProxy(const std::function<void(ProxySettings&)>& change) {
     std::abort();
   }
   log_ = std::move(*log);
-  auto server = proxy::Server::make(settings.proxy, *engine_, *log_);
+  if (settings.proxy.tls.intercept != proxy::InterceptMode::none && !settings.authority) {
+    proxy::NameConstraints none;
+    none.any = true;
+    settings.authority = std::move(proxy::Authority::create(none, std::chrono::system_clock::now())).value();
+  }
+  auto server = proxy::Server::make(settings.proxy, *engine_, *log_, std::move(settings.authority));
   if (!server) {
     std::fprintf(stderr, "%s\n", server.error().text().c_str());
     std::abort();

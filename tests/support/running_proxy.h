@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "policy/engine.h"
@@ -13,7 +14,8 @@ namespace backoffd::test {
 
 struct ProxySettings {
   policy::Config policy;
-  proxy::Config proxy;  // loopback may be dialled, tunnels to any port, one worker, log off
+  proxy::Config proxy;                        // loopback may be dialled, tunnels to any port, one worker, log off
+  std::optional<proxy::Authority> authority;  // none: one for any name is made where tls.intercept needs it
   ProxySettings();
 };
 
@@ -30,6 +32,7 @@ class RunningProxy {
 
   policy::Engine& engine() { return *engine_; }
   proxy::Server& server() { return *server_; }
+  X509* root() const { return server_->interceptor()->authority().root(); }  // what clients trust. REQUIRES: intercepts
   std::uint64_t counted(const std::function<std::uint64_t(const proxy::Counters&)>& of) const;
   std::string log_text() const;  // the access log so far (when the test turned it on: settings.proxy.access_log)
 

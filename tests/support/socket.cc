@@ -9,6 +9,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+
+#include "tests/support/tls.h"
 
 namespace backoffd::test {
 
@@ -44,7 +47,34 @@ Peer::Peer(proxy::Fd fd) : fd_(std::move(fd)) {
   if (fd_) setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+Peer::~Peer() = default;
+Peer::Peer(Peer&& other) noexcept = default;
+Peer& Peer::operator=(Peer&& other) noexcept = default;
+
+bool Peer::start_tls(std::unique_ptr<TlsLayer> tls) {
+  tls_ = std::move(tls);
+  tls_->received(std::exchange(buffer_, {}));
+  for (;;) {
+    const TlsLayer::Step step = tls_->shake();
+    send_raw(tls_->to_send());
+    if (step != TlsLayer::Step::more) return step == TlsLayer::Step::ok;
+    const std::string wire = receive();
+    if (wire.empty()) return false;
+    tls_->received(wire);
+  }
+}
+
+void Peer::close_notify() {
+  tls_->close_notify();
+  send_raw(tls_->to_send());
+}
+
 bool Peer::send(std::string_view bytes) {
+  if (!tls_) return send_raw(bytes);
+  return tls_->seal(bytes) == TlsLayer::Step::ok && send_raw(tls_->to_send());
+}
+
+bool Peer::send_raw(std::string_view bytes) {
   while (!bytes.empty()) {
     pollfd p{fd_.get(), POLLOUT, 0};
     if (poll(&p, 1, patience_) <= 0) return false;
@@ -64,15 +94,33 @@ bool Peer::send_slowly(std::string_view bytes) {
   return true;
 }
 
-bool Peer::fill() {
+std::string Peer::receive() {
   pollfd p{fd_.get(), POLLIN, 0};
-  if (!fd_ || poll(&p, 1, patience_) <= 0) return false;
+  if (!fd_ || poll(&p, 1, patience_) <= 0) return {};
   char bytes[65536];
   const ssize_t n = recv(fd_.get(), bytes, sizeof bytes, 0);
   if (n < 0) reset_ = true;
-  if (n <= 0) return false;
-  buffer_.append(bytes, static_cast<std::size_t>(n));
-  return true;
+  over_ = n <= 0;
+  return {bytes, static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
+}
+
+bool Peer::fill() {
+  while (tls_) {
+    const TlsLayer::Step step = tls_->open(buffer_);
+    send_raw(tls_->to_send());
+    if (step == TlsLayer::Step::ok) return true;
+    if (step != TlsLayer::Step::more) {
+      close_notified_ = step == TlsLayer::Step::ended;
+      over_ = true;
+      return false;
+    }
+    const std::string wire = receive();
+    if (wire.empty()) return false;
+    tls_->received(wire);
+  }
+  const std::string bytes = receive();
+  buffer_ += bytes;
+  return !bytes.empty();
 }
 
 std::string Peer::read_until(std::string_view end) {
@@ -148,6 +196,7 @@ std::string Peer::read_request() {
 
 bool Peer::ended() {
   if (!buffer_.empty()) return false;
+  if (tls_) return !fill() && over_;
   pollfd p{fd_.get(), POLLIN, 0};
   if (poll(&p, 1, patience_) <= 0) return false;
   char byte;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,10 +11,15 @@
 
 namespace backoffd::test {
 
+class TlsLayer;  // tests/support/tls.h
+
 // One connected end, the client's or the upstream's.
 class Peer {
  public:
   explicit Peer(proxy::Fd fd);
+  ~Peer();
+  Peer(Peer&& other) noexcept;
+  Peer& operator=(Peer&& other) noexcept;
 
   bool send(std::string_view bytes);
   // One octet a segment.
@@ -29,6 +35,14 @@ class Peer {
   std::string read_response(bool head_only = false);
   std::string read_request();  // the next one, head and body as its framing says
 
+  // From here on all that is sent and read is inside TLS. False: the handshake failed; tls()->error() says why.
+  bool start_tls(std::unique_ptr<TlsLayer> tls);
+  TlsLayer* tls() { return tls_.get(); }
+  // TLS has ended as it should: by close_notify, not by the connection's end.
+  bool ended_by_close_notify() const { return close_notified_; }
+  void close_notify();                    // says so to the peer
+  bool send_raw(std::string_view bytes);  // past TLS
+
   bool ended();  // waits: has the peer ended (or reset) without a further byte?
   bool was_reset() const { return reset_; }
   bool readable_within(int milliseconds);
@@ -42,10 +56,14 @@ class Peer {
 
  private:
   bool fill();
+  std::string receive();  // some octets of the socket; empty: the end, or the bound
 
   proxy::Fd fd_;
+  std::unique_ptr<TlsLayer> tls_;
   std::string buffer_;
   bool reset_ = false;
+  bool over_ = false;
+  bool close_notified_ = false;
   int patience_ = 10000;
 };
 

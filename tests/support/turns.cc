@@ -68,8 +68,11 @@ Play::Script in_turn(std::vector<Turn> turns) {
 }
 
 Turns::Turns(std::vector<Turn> turns, const Change& change, const char* address)
+    : Turns(std::vector<Script>{in_turn(std::move(turns))}, change, address) {}
+
+Turns::Turns(const std::vector<Script>& scripts, const Change& change, const char* address)
     : Play(
-          std::vector<Script>{in_turn(std::move(turns))},
+          scripts,
           [&](ProxySettings& s) {
             s.proxy.access_log = log.path();
             if (change) change(s);

@@ -35,6 +35,7 @@ Play::Script in_turn(std::vector<Turn> turns);
 class Turns : private detail::Log, public Play {
  public:
   explicit Turns(std::vector<Turn> turns, const Change& change = {}, const char* address = "127.0.0.1");
+  Turns(const std::vector<Script>& scripts, const Change& change, const char* address = "127.0.0.1");
 
   // The access log once it has this many lines (bounded).
   std::string log_lines(int count = 1);
