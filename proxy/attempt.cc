@@ -83,6 +83,12 @@ void Attempt::read_head() {
     }
     if (state == HeadParser::State::more) break;
     const int status = parser_.head().status();
+    if (status == 407 && origin_.parent != nullptr && !origin_.tls) {
+      // RFC 9110 11.7.1: a challenge to us, by the next proxy, and not to our client.
+      dial_error_ = DialError::parent_refused;
+      fail(policy::OutcomeKind::destination_refused, "the parent proxy answered 407");
+      return;
+    }
     if (status >= 200 || status == 101) {
       phase_ = Phase::answered;
       stream_->clear_deadline();
@@ -96,7 +102,11 @@ void Attempt::read_head() {
     owner_.interim(parser_.take());
   }
   stream_->touch();
-  if (stream_->read_ended() || stream_->failed()) {
+  const bool over = stream_->read_ended() || stream_->failed();
+  if (const std::string reason = over && !reused_ ? stream_->reason() : std::string(); !reason.empty()) {
+    // In TLS 1.3 a server judges the client's certificate after the handshake; the next time it would say the same.
+    fail(policy::OutcomeKind::tls_error, reason);
+  } else if (over) {
     // A head that broke off is no valid response, but like a reset it never said anything that could be relayed.
     fail(policy::OutcomeKind::reset,
          parser_.started() ? "closed inside the response head" : "closed before a response");

@@ -156,6 +156,7 @@ void Connector::fail(OutcomeKind kind, DialError error, std::string detail) {
 
 void Connector::on_deadline() {
   dial_.reset();
+  if (tls_ != nullptr) worker_.counters.upstream_tls_failures.add();
   const char* const doing = parents_answer_   ? "no answer of the parent proxy within timeouts.connect"
                             : tls_ != nullptr ? "no TLS handshake within timeouts.connect"
                                               : "no connection within timeouts.connect";

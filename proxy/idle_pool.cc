@@ -20,7 +20,7 @@ class IdlePool::Idle final : private Stream::Owner {
     return std::move(stream_);
   }
   const std::string& origin() const { return origin_; }
-  bool usable() const { return stream_->in_size() == 0 && !stream_->read_ended() && !stream_->failed(); }
+  bool usable() const { return !stream_->holds_input() && !stream_->read_ended() && !stream_->failed(); }
 
   Order::iterator position;
 

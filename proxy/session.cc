@@ -175,11 +175,10 @@ bool Session::intercept(const Head& head) {
 
 void Session::shake_hands() {
   const TlsTransport& tls = *within_->tls;
-  if (tls.failure() != TlsFailure::none || client_.read_ended() || client_.write_failed() || client_.timed_out()) {
-    interception_failed();
+  if (!tls.established()) {
+    if (client_.read_ended() || client_.write_failed() || client_.timed_out()) interception_failed();
     return;
   }
-  if (!tls.established()) return;
   worker_.counters.client_tls_handshakes.add();
   if (tls.resumed()) worker_.counters.client_tls_resumed.add();
   const std::string name = tls.server_name();

@@ -159,8 +159,12 @@ void Stream::flush() {
 
 void Stream::shut_if_flushed() {
   if (!ending_write_ || write_ended_ || write_failed() || !flushed()) return;
+  if (transport_ && !end_said_) {
+    end_said_ = true;
+    transport_->shut_write(fd_.get());
+    if (!flushed()) return;  // a full socket: the FIN must not overtake the transport's last word
+  }
   write_ended_ = true;
-  if (transport_) transport_->shut_write(fd_.get());
   ::shutdown(fd_.get(), SHUT_WR);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "proxy/net/handles.h"
 #include "proxy/net/loop.h"
@@ -62,6 +63,10 @@ class Stream final : private Loop::EndOfTurn {
   bool write_failed() const { return write_failed_ || failed_; }
   bool write_ended() const { return write_ended_; }
   bool flushed() const { return out_size() == 0 && !(transport_ && transport_->has_output()); }  // all is the kernel's
+  // Bytes have come that nobody has taken: in in(), or on their way to it in the transport.
+  bool holds_input() const { return in_size() > 0 || (transport_ && transport_->has_input()); }
+  // What the peer gave as its reason to end the connection, if it gave one (a TLS alert).
+  std::string reason() const { return transport_ ? transport_->reason() : std::string(); }
 
   // No more output after what is in out(): FIN (or close_notify) follows it.
   void end_write();
@@ -139,6 +144,7 @@ class Stream final : private Loop::EndOfTurn {
   bool failed_ = false;
   bool write_failed_ = false;
   bool ending_write_ = false;
+  bool end_said_ = false;  // the transport has been told
   bool write_ended_ = false;
   bool timed_out_ = false;
   bool raw_ = false;

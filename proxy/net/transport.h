@@ -4,6 +4,8 @@
 #include <event2/buffer.h>
 #include <sys/types.h>
 
+#include <string>
+
 namespace backoffd::proxy {
 
 class Transport {
@@ -16,7 +18,8 @@ class Transport {
   virtual Io read(int fd, evbuffer* in, std::size_t room) = 0;
   // Takes what it can from `out`. `blocked` too where it cannot take anything before more was read (a handshake).
   virtual Io write(int fd, evbuffer* out) = 0;
-  // Says to the peer that no more will come (close_notify), after everything is written.
+  // Says to the peer that no more will come (close_notify), after everything is written. Once; has_output() may be true
+  // after it.
   virtual void shut_write(int fd) = 0;
 
   // It holds bytes that read() would give although the socket is silent.
@@ -25,6 +28,8 @@ class Transport {
   virtual bool has_output() const = 0;
   // write() would take bytes of `out` as soon as the socket does.
   virtual bool takes_output() const = 0;
+  // What the peer gave as its reason to end the connection ("alert certificate required"); empty: none, or it has not.
+  virtual std::string reason() const = 0;
 };
 
 }  // namespace backoffd::proxy

@@ -98,7 +98,12 @@ TlsTransport::TlsTransport(SslPtr ssl, std::string received, std::string unsent)
   SSL_set_bio(ssl_.get(), bio, bio);
 }
 
-TlsTransport::~TlsTransport() = default;
+TlsTransport::~TlsTransport() {
+  // Without it OpenSSL takes every connection that was not shut down for a broken one, and forbids that its session is
+  // resumed. Since TLS 1.1 only a failure does (RFC 4346 7.2.1).
+  const bool failed = failure_ != TlsFailure::none && failure_ != TlsFailure::closed;
+  if (!failed) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
 
 Transport::Io TlsTransport::read(int fd, evbuffer* in, std::size_t room) {
   fd_ = fd;
@@ -150,7 +155,10 @@ Transport::Io TlsTransport::read_large(evbuffer* in, std::size_t room) {
 Transport::Io TlsTransport::write(int fd, evbuffer* out) {
   fd_ = fd;
   if (const Io io = send_gathered(fd); io != Io::ok) return io;
+  const bool shaking = !takes_output();
   Io io = handshake();
+  // It reads as well, and what came behind its last message the socket will not tell of again.
+  if (shaking && SSL_has_pending(ssl_.get()) == 1) has_input_ = true;
   while (io == Io::ok && evbuffer_get_length(out) > 0 && unsent_.empty()) {
     std::size_t encrypted = 0;
     while (io == Io::ok && encrypted < kWriteBatch && evbuffer_get_length(out) > 0) {
@@ -180,10 +188,12 @@ void TlsTransport::shut_write(int fd) {
 
 Transport::Io TlsTransport::handshake() {
   if (failure_ != TlsFailure::none) return Io::failed;
-  if (established()) return Io::ok;
+  if (takes_output()) return Io::ok;  // false again inside a message after the handshake that came in pieces
   to_begin_ = false;
   ERR_clear_error();  // looking for roots leaves some there although all is well
-  return after(SSL_do_handshake(ssl_.get()));
+  const Io io = after(SSL_do_handshake(ssl_.get()));
+  if (io == Io::ok) established_ = true;
+  return io;
 }
 
 // What a call of OpenSSL's came to.
@@ -217,7 +227,9 @@ void TlsTransport::note_failure(int error) {
                       alert == SSL_AD_CERTIFICATE_REVOKED || alert == SSL_AD_CERTIFICATE_EXPIRED ||
                       alert == SSL_AD_CERTIFICATE_UNKNOWN || alert == SSL_AD_UNKNOWN_CA;
     failure_ = ours ? TlsFailure::rejected : TlsFailure::alert;
-    failure_text_ = std::string("alert ") + SSL_alert_desc_string_long(alert);
+    // "tlsv13 alert certificate required"; SSL_alert_desc_string_long() knows no alert of TLS 1.3.
+    const std::string_view all = words != nullptr ? words : "";
+    failure_text_ = all.find("alert ") != all.npos ? all.substr(all.find("alert ")) : "alert " + std::to_string(alert);
   } else if (reason == SSL_R_NO_APPLICATION_PROTOCOL) {
     failure_ = TlsFailure::application;
     failure_text_ = "no http/1.1 in ALPN";
@@ -258,6 +270,10 @@ Transport::Io TlsTransport::send_gathered(int fd) {
     return Io::failed;
   }
   return unsent_.empty() ? Io::ok : Io::blocked;
+}
+
+std::string TlsTransport::reason() const {
+  return failure_ == TlsFailure::rejected || failure_ == TlsFailure::alert ? failure_text_ : std::string();
 }
 
 std::string TlsTransport::server_name() const {

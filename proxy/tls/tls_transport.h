@@ -35,9 +35,10 @@ class TlsTransport final : public Transport {
   void shut_write(int fd) override;
   bool has_input() const override { return has_input_; }
   bool has_output() const override { return !unsent_.empty() || to_begin_; }
-  bool takes_output() const override { return established(); }
+  bool takes_output() const override { return SSL_is_init_finished(ssl_.get()) == 1; }
+  std::string reason() const override;
 
-  bool established() const { return SSL_is_init_finished(ssl_.get()) == 1; }
+  bool established() const { return established_; }  // the handshake came to its end, whatever happened since
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   TlsFailure failure() const { return failure_; }
   // The failure in words, nothing of the peer's own among them: "certificate has expired", "alert unknown ca".
@@ -62,6 +63,7 @@ class TlsTransport final : public Transport {
   int fd_ = -1;         // of the call under way
   bool has_input_;
   bool to_begin_;  // a client speaks first
+  bool established_ = false;
   bool wire_ended_ = false;
   bool wire_failed_ = false;
   TlsFailure failure_ = TlsFailure::none;
