@@ -118,6 +118,7 @@ Result<std::unique_ptr<ParentProxies>> ParentProxies::make(const UpstreamProxy& 
 }
 
 bool ParentProxies::is_exempt(std::string_view host) const {
+  host = without_root_dot(host);
   if (const auto address = Address::parse(host)) {
     if (std::any_of(exempt_ranges_.begin(), exempt_ranges_.end(),
                     [&](const Cidr& range) { return range.contains(*address); })) {

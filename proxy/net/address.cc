@@ -212,4 +212,9 @@ bool is_local(const Address& address) {
   return false;
 }
 
+std::string_view without_root_dot(std::string_view host) {
+  if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
+  return host;
+}
+
 }  // namespace backoffd::proxy

@@ -88,6 +88,9 @@ struct HostNumber {
 };
 HostNumber read_host_number(std::string_view host);
 
+// "example.org." and "example.org" are one host: without the root label's dot. The root itself stays as it is.
+std::string_view without_root_dot(std::string_view host);
+
 // Whether packets to `address` stay on this host: loopback, unspecified, or an interface's address at this moment.
 bool is_local(const Address& address);
 

@@ -110,11 +110,6 @@ bool is_host_glob(std::string_view text) {
   });
 }
 
-std::string_view without_root_dot(std::string_view host) {
-  if (host.size() > 1 && host.back() == '.') host.remove_suffix(1);
-  return host;
-}
-
 }  // namespace
 
 const char* name(AddressClass c) {

@@ -46,10 +46,6 @@ bool is_or_is_below(std::string_view name, std::string_view domain) {
   return name.ends_with(domain) && (name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.');
 }
 
-std::string_view without_root_dot(std::string_view name) {
-  return name.substr(0, name.size() - (name.ends_with('.') ? 1 : 0));
-}
-
 // What needs no look-up. `name` is in lower case.
 std::optional<Resolution> known_beforehand(std::string_view name) {
   if (const HostNumber number = read_host_number(name); number.is_number) {

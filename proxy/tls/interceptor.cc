@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "policy/text.h"
+#include "proxy/net/address.h"
 #include "proxy/tls/context.h"
 
 namespace backoffd::proxy {
@@ -48,8 +49,9 @@ Result<std::unique_ptr<Interceptor>> Interceptor::make(const Tls& config, Author
 }
 
 bool Interceptor::intercepts(std::string_view client, std::string_view host, policy::MonoTime now) {
-  if (config_.intercept != InterceptMode::all && !matches_any(config_.intercept_hosts, host)) return false;
-  if (matches_any(config_.passthrough, host)) return false;
+  const std::string_view name = without_root_dot(host);
+  if (config_.intercept != InterceptMode::all && !matches_any(config_.intercept_hosts, name)) return false;
+  if (matches_any(config_.passthrough, name)) return false;
   return authority_.constraints().permits(host) && !pass_through_.passes(client, host, now);
 }
 

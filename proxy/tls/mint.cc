@@ -96,8 +96,7 @@ Result<X509Ptr> Mint::issue(std::string_view host, WallTime now) const {
     return Error{"", "no certificate for " + std::string(host) + ": " + why};
   };
   const auto address = Address::parse(host);
-  std::string_view name = host;
-  if (name.ends_with('.')) name.remove_suffix(1);  // the root label is no part of a dNSName
+  const std::string_view name = without_root_dot(host);  // the root label is no part of a dNSName
   if (!address && !is_name(name)) return refused("it cannot stand in a certificate");
   if (!authority_.constraints().permits(host)) {
     return refused("the authority may sign for " + authority_.constraints().text());

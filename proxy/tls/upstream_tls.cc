@@ -179,7 +179,8 @@ Result<SslPtr> UpstreamTls::start(std::string_view host, const std::string& orig
   SslPtr ssl(SSL_new(context));
   if (!ssl) return Error{"", openssl_error("no TLS handle")};
   SSL_set_connect_state(ssl.get());
-  const std::string name(host);
+  // The root label is no part of a server name, nor of the names in a certificate (RFC 6066 3).
+  const std::string name(without_root_dot(host));
   const bool is_address = Address::parse(name).has_value();
   // RFC 6066 3: an address is no server name.
   if (!is_address) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
