@@ -62,7 +62,7 @@ const Refusal kLoop{"loop_detected", 508, "proxy_loop_detected", "The request ha
 const Refusal kNotAProxyRequest{"not_a_proxy_request", 400, "http_request_error",
                                 "This is a forward proxy: the request must name an absolute URI."};
 const Refusal kParentRefused{"parent_refused", 502, "http_request_denied",
-                             "The parent proxy refused to open a tunnel to that host."};
+                             "The parent proxy refused to carry the request."};
 const Refusal kBadPolicyHeader{"bad_policy_header", 400, "http_request_error",
                                "A Backoffd- request header has a value this proxy does not know."};
 const Refusal kExchangeTimeout{"exchange_timeout", 504, "http_response_timeout",
