@@ -22,7 +22,7 @@ bool learns(const Settings& settings) {
 
 // Empty: there is none.
 std::string state_home(const Environment& environment) {
-  const std::string home = environment("XDG_STATE_HOME").value_or("");
+  std::string home = environment("XDG_STATE_HOME").value_or("");
   if (home.starts_with('/')) return home;
   const std::string user = environment("HOME").value_or("");
   return user.starts_with('/') ? user + "/.local/state" : "";

@@ -22,7 +22,8 @@ class Certificate:
         self.file, self.key = root / "origin.pem", root / "origin.key"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", self.key, "-out", self.file],
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-keyout", self.key, "-out", self.file],
             check=True, capture_output=True,
         )  # fmt: skip
 

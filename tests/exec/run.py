@@ -29,7 +29,9 @@ from origin import ENTITY, Certificate, Origin  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30  # seconds; how slow a machine may be
-OURS = ("proxy", "cert", "ca_bundle", "cainfo", "cafile", "ca_file", "wgetrc", "ssl_ca", "backoffd_", "docstokg_", "xdg_")
+OURS = ("proxy", "cert", "ca_bundle", "cainfo", "cafile", "ca_file", "wgetrc", "ssl_ca", "backoffd_", "docstokg_", "xdg")
+CURL = ("curl", "-sS", "--noproxy", "")  # through the proxy, whatever NO_PROXY says
+DIRECT = "curl -sS --noproxy '*'"
 
 
 def clean_environment() -> dict[str, str]:
@@ -251,7 +253,7 @@ class Signals(Case):
 class Downloads(Case):
     def curl(self, url: str, *, flags: tuple[str, ...] = (), **more: object) -> subprocess.CompletedProcess[str]:
         file = self.temporary / "download"
-        done = self.run_exec("curl", "-sS", "--noproxy", "", "-o", str(file), "-w", "%{http_code}", url, flags=flags, **more)
+        done = self.run_exec(*CURL, "-o", str(file), "-w", "%{http_code}", url, flags=flags, **more)
         self.body = file.read_bytes() if file.exists() else b""
         return done
 
@@ -272,16 +274,17 @@ class Downloads(Case):
         self.assertEqual(done.stderr, "backoffd: 1 request, 1 retry; 1 429 avoided\n")
 
     def test_a_held_request_is_told(self) -> None:
-        urls = [f"{self.plain.url}/ok/{n}" for n in range(2)]
+        both = [part for n in range(2) for part in ("-o", "/dev/null", f"{self.plain.url}/ok/{n}")]
         flags = ("--set", 'default_limits.limits=["1/SECOND"]')
-        done = self.run_exec("curl", "-sS", "--noproxy", "", *[part for url in urls for part in ("-o", "/dev/null", url)], flags=flags)
+        done = self.run_exec(*CURL, *both, flags=flags)
         self.assertRegex(done.stderr, r"^backoffd: 2 requests, 0 retries; 1 request held for \d\.\d s in all\n$")
 
     def test_quiet_is_quiet(self) -> None:
         self.assertEqual(self.curl(f"{self.plain.url}/ok/q", flags=("--quiet",)).stderr, "")
 
     def test_upstreams_are_judged_by_the_roots_that_the_environment_named_before(self) -> None:
-        trusted = self.curl(f"{self.secure.url}/ok/r", env={**self.environment, "SSL_CERT_FILE": str(self.certificate.file)})
+        environment = {**self.environment, "SSL_CERT_FILE": str(self.certificate.file)}
+        trusted = self.curl(f"{self.secure.url}/ok/r", env=environment)
         self.assertEqual((trusted.stdout, self.body), ("200", ENTITY))
         refused = self.curl(f"{self.secure.url}/ok/s")
         self.assertEqual(refused.stdout, "502")
@@ -301,9 +304,17 @@ class Downloads(Case):
         methods = [line.split(" method=")[1].split()[0] for line in log.read_text().splitlines()]
         self.assertEqual(methods, ["GET", "CONNECT"])
 
+    def test_a_drain_from_outside_leaves_the_command_alone(self) -> None:
+        port = free_port()
+        drain = f"{DIRECT} -X POST -H 'Content-Type: application/json' -d '{{}}' http://127.0.0.1:{port}/drain"
+        script = f"{drain}; sleep 1; echo still here; exit 5"
+        done = self.run_exec("sh", "-c", script, flags=("--admin", f"127.0.0.1:{port}"))
+        self.assertEqual(done.returncode, 5)
+        self.assertTrue(done.stdout.endswith("still here\n"), done.stdout)
+
     def test_the_admin_interface_is_there_for_the_asking(self) -> None:
         port = free_port()
-        script = f"curl -sS --noproxy '*' http://127.0.0.1:{port}/interception"
+        script = f"{DIRECT} http://127.0.0.1:{port}/interception"
         told = json.loads(self.run_exec("sh", "-c", script, flags=("--admin", f"127.0.0.1:{port}")).stdout)
         self.assertEqual(told["intercept"], "all")
         self.assertTrue(told["ca"]["may_sign"]["any"])
@@ -320,13 +331,13 @@ class Learning(Case):
 
     def learn(self) -> None:
         url = f"{self.plain.url}/429/{self.id()}"
-        self.assertEqual(self.run_exec("curl", "-sS", "--noproxy", "", "-o", "/dev/null", url, flags=self.LEARNS).returncode, 0)
+        self.assertEqual(self.run_exec(*CURL, "-o", "/dev/null", url, flags=self.LEARNS).returncode, 0)
 
     def test_what_was_learned_is_known_to_the_next_run(self) -> None:
         self.learn()
         self.assertEqual(stat.S_IMODE(self.file.parent.stat().st_mode), 0o700)
         port = free_port()
-        script = f"curl -sS --noproxy '*' http://127.0.0.1:{port}/learning"
+        script = f"{DIRECT} http://127.0.0.1:{port}/learning"
         told = self.run_exec("sh", "-c", script, flags=(*self.LEARNS, "--admin", f"127.0.0.1:{port}")).stdout
         self.assertEqual(list(json.loads(told)["providers"]), ["localhost@localhost"])
 
