@@ -29,7 +29,7 @@ from origin import ENTITY, Certificate, Origin  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30  # seconds; how slow a machine may be
-OURS = ("proxy", "cert", "ca_bundle", "cainfo", "cafile", "ca_file", "wgetrc", "ssl_ca", "backoffd_", "docstokg_", "xdg")
+OURS = ("proxy", "cert", "ca_bundle", "cainfo", "cafile", "ca_file", "wgetrc", "ssl_ca", "backoffd", "docstokg", "xdg")
 CURL = ("curl", "-sS", "--noproxy", "")  # through the proxy, whatever NO_PROXY says
 DIRECT = "curl -sS --noproxy '*'"
 
