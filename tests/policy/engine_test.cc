@@ -632,6 +632,27 @@ TEST_F(EngineTest, MoreKeysThanThatAreKeptWhileTheyAreInUse) {
   EXPECT_EQ(engine->status(now).size(), 4096u);
 }
 
+TEST_F(EngineTest, InShadowTheStatusShowsWhatWouldHoldBesideWhatHolds) {
+  Config config;
+  config.default_limits.limits = {rate("50/SECOND")};
+  start(config);
+  engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on(GateMode::shadow));
+  for (int i = 0; i < 40; ++i) {
+    Plan one = plan(get("api.example.org"));
+    ASSERT_EQ(first(one).kind, Admission::Kind::granted);
+    now += milliseconds(20);
+    answer(one, i % 2 == 0 ? 200 : 429);
+    Grants grants;
+    engine->release(one, now, grants);
+  }
+  const KeyStatus status = engine->status(now).at(0);
+  EXPECT_EQ(status.effective_limit, 50);
+  EXPECT_LT(status.learner.effective_rate, 50);
+  EXPECT_EQ(status.learner.shadow.requests, 40u);
+  EXPECT_GT(status.learner.shadow.held, 0u);
+  EXPECT_GT(status.learner.shadow.avoided, 0u);
+}
+
 TEST_F(EngineTest, AKeyWithAllThatItLearnedIsSmallerThan4KiB) {
   Config config;
   config.default_limits.limits = {rate("50/SECOND"), rate("10000/HOUR")};
