@@ -48,8 +48,10 @@ static long long greeted, resumed;
 
 __attribute__((noreturn)) static void die_of_tls(const char* doing) {
   char text[256];
-  ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
-  die("%s: %s", doing, text);
+  int error = errno;
+  unsigned long code = ERR_peek_last_error();
+  ERR_error_string_n(code, text, sizeof text);
+  die("%s: %s", doing, code != 0 ? text : strerror(error));
 }
 
 static void make_context(const char* root) {
