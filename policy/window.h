@@ -9,7 +9,7 @@
 //
 // A provider counts a request when it arrives, we when it starts: of two that start a window apart the later one may
 // arrive on a quicker way, and be refused by a limit that was written down exactly as the provider has it. So a window
-// is kept a little longer than written: by 1 %, at most 50 ms.
+// is kept a little longer than written: by half a percent, at most 50 ms.
 //
 // Not thread-safe: owned by a Throttle, behind the engine's mutex.
 #pragma once
@@ -27,7 +27,7 @@ class Window {
   static constexpr int kMarks = 64;
 
   // How much longer than written it is kept, for what may differ between the ways to the provider.
-  static constexpr double kMarginShare = 0.01;
+  static constexpr double kMarginShare = 0.005;
   static constexpr Duration kMarginMost = std::chrono::milliseconds(50);
   static Duration margin(Duration window);
 

@@ -617,7 +617,7 @@ TEST(Learning, ARightConfigurationStaysNormalForAnHour) {
     ASSERT_EQ(status.state, LearnerState::normal) << minute;
   }
   EXPECT_EQ(world.refused, 0u);
-  EXPECT_GT(world.accepted, 35600u);
+  EXPECT_GT(world.accepted, 35750u);
 }
 
 TEST(Learning, TwiceTheRealLimitConvergesWithinAMinute) {

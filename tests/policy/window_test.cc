@@ -19,13 +19,13 @@ Rate rate(const char* text) { return Rate::parse(text).value(); }
 Duration kept(Duration window) { return window + Window::margin(window); }
 
 TEST(Window, IsKeptALittleLongerThanWritten) {
-  EXPECT_EQ(Window::margin(seconds(1)), milliseconds(10));
+  EXPECT_EQ(Window::margin(seconds(1)), milliseconds(5));
   EXPECT_EQ(Window::margin(hours(1)), milliseconds(50));
   Window window(rate("10/SECOND"));
   EXPECT_DOUBLE_EQ(window.per_second(), 10);  // what is said of it is what was written
 }
 
-// What the margin is for: a fixed window at the provider that begins with the first arrival, ways that differ by 8 ms.
+// What the margin is for: a fixed window at the provider that begins with the first arrival, ways that differ by 4 ms.
 TEST(Window, WaysOfDifferentLengthDoNotMakeAProviderRefuseWhatItsOwnLimitAllows) {
   Random random(3);
   Window window(rate("5/SECOND"));
@@ -34,7 +34,7 @@ TEST(Window, WaysOfDifferentLengthDoNotMakeAProviderRefuseWhatItsOwnLimitAllows)
   for (int i = 0; i < 200; ++i) {
     now = window.next_time(now);
     window.take(now);
-    arrivals.push_back(now + from_seconds(random.uniform(0.001, 0.009)));
+    arrivals.push_back(now + from_seconds(random.uniform(0.001, 0.005)));
   }
   std::sort(arrivals.begin(), arrivals.end());
   MonoTime began = arrivals.front();
