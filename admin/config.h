@@ -20,6 +20,7 @@ struct AdminConfig {
   std::string listen = "127.0.0.1:9901";  // admin.listen: one address and port; "off": no admin interface
   std::string token_file;                 // admin.token_file: bearer token of calls that change something
   std::vector<std::string> hosts;         // admin.hosts: names a Host field may bear besides loopback ones
+  std::string webhook;                    // gates.webhook: what a guard does is sent there; empty: nowhere
 };
 
 // Where the authority comes from that signs for intercepted hosts, unless one is given by its files.

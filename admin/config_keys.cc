@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "admin/address.h"
+#include "admin/gate_keys.h"
 #include "policy/text.h"
 
 namespace backoffd::admin {
@@ -209,7 +210,7 @@ const Keys<Config>& config_keys() {
   static const Keys<Config> keys = [] {
     Keys<Config> all;
     for (const auto& section : {general_keys(), retry_keys(), timeout_keys(), bound_keys(), reach_keys(), tls_keys(),
-                                learning_keys(), limit_and_provider_keys()}) {
+                                learning_keys(), experiment_keys(), limit_and_provider_keys()}) {
       all.insert(all.end(), section.begin(), section.end());
     }
     return all;

@@ -1,5 +1,10 @@
-// The keys inside a gate.
+// The keys inside a gate, and those of experiments as a whole.
+#include "admin/gate_keys.h"
+
+#include <algorithm>
+
 #include "admin/config_keys.h"
+#include "admin/webhook.h"
 
 namespace backoffd::admin {
 namespace {
@@ -9,11 +14,22 @@ using policy::GateSetting;
 
 std::string check_glob(std::string_view text) { return text.empty() ? "must not be empty" : ""; }
 
+struct Alpha : Number {
+  Alpha() : Number(0, 1) {}
+  bool read(double& field, const Place& place) const {
+    double value = 0;
+    if (!Number::read(value, place)) return false;
+    if (value <= 0 || value >= 1) return place.refuse("must be above 0 and below 1");
+    field = value;
+    return true;
+  }
+};
+
 const Keys<GateSetting>& gate_keys() {
   static const Keys<GateSetting> keys = {
       key<GateSetting>(
           "mode", Choice<policy::GateMode>(policy::kGateModeNames), [](auto& g) -> auto& { return g.mode; },
-          "off, computed and reported only (shadow), or on", Presence::required),
+          "off, computed and reported only (shadow), or on; may be left out where there is a ramp", Presence::required),
       key<GateSetting>(
           "percentage", Number(0, 100), [](auto& g) -> auto& { return g.percentage; },
           "share of the units that are treated"),
@@ -29,6 +45,14 @@ const Keys<GateSetting>& gate_keys() {
       key<GateSetting>(
           "washout", Span(0s, 24h), [](auto& g) -> auto& { return g.washout; },
           "unit slice: first part of a slice that a comparison leaves out"),
+      key<GateSetting>(
+          "guard", Choice<policy::GuardMode>(policy::kGuardModeNames), [](auto& g) -> auto& { return g.guard; },
+          "who acts when the comparison says rollback: nobody, the log, or the guard, which flips the gate off"),
+      key<GateSetting>(
+          "ramp", List<Number>(Number(0, 100)), [](auto& g) -> auto& { return g.ramp; },
+          "percentages to go through in place of `percentage`, upward, while the verdict is not rollback"),
+      key<GateSetting>(
+          "step", Span(1s, 168h), [](auto& g) -> auto& { return g.step; }, "how long the ramp stays at each of them"),
   };
   return keys;
 }
@@ -44,10 +68,15 @@ bool GateType::read(GateSetting& field, const Place& place) const {
   }
   if (!place.value.object()) return place.refuse("expected true, false or an object");
   const std::size_t before = place.problems.size();
-  read_object(gate_keys(), setting, place);
+  json::Value with_mode = place.value;
+  if (with_mode.find("ramp") && !with_mode.find("mode")) with_mode["mode"] = "on";
+  read_object(gate_keys(), setting, {with_mode, place.where, place.problems});
   if (place.problems.size() == before && setting.washout >= setting.slice) {
     place.problems.push_back(
         {json::join(place.where, "washout"), "must be shorter than slice (" + format_duration(setting.slice) + ")"});
+  }
+  if (std::adjacent_find(setting.ramp.begin(), setting.ramp.end(), std::greater_equal()) != setting.ramp.end()) {
+    place.problems.push_back({json::join(place.where, "ramp"), "must go upward"});
   }
   if (place.problems.size() != before) return false;
   field = setting;
@@ -60,6 +89,37 @@ json::Value GateType::show(const GateSetting& field) const {
 }
 
 json::Value show_setting(const GateSetting& setting) { return show_object(gate_keys(), setting); }
+
+Keys<Config> experiment_keys() {
+  const auto threshold = [](std::string name, auto type, auto member, const char* meaning) {
+    return key<Config>(
+        "gates.thresholds." + std::move(name), type, [member](auto& c) -> auto& { return c.policy.experiment.*member; },
+        meaning);
+  };
+  using Thresholds = policy::ExperimentConfig;
+  const Number fraction(0, 1);
+  return {
+      threshold("success_drop", fraction, &Thresholds::success_drop, "success lower by this share: rollback"),
+      threshold("latency_rise", Number(0, 100), &Thresholds::latency_rise, "latency higher by this part: rollback"),
+      threshold("throttled_share", fraction, &Thresholds::throttled_share,
+                "a smaller share of throttled exchanges need not become smaller; a larger one: observe"),
+      threshold("memory_growth", Number(0, 100), &Thresholds::memory_growth,
+                "memory of the process higher by this part since the flip: observe"),
+      threshold("cpu_rise", Number(0, 100), &Thresholds::cpu_rise,
+                "CPU time of an exchange higher by this part since the flip: observe"),
+      threshold("alpha", Alpha(), &Thresholds::alpha,
+                "probability that a gate which does no harm is ever rolled back, however long one looks"),
+      threshold("min_exchanges", Integer<int>(1, 1000000), &Thresholds::min_exchanges,
+                "exchanges of each arm before there is a verdict"),
+      threshold("min_units", Integer<int>(2, 1000000), &Thresholds::min_units,
+                "units of each arm before there is a verdict, where they are no requests"),
+      threshold("settle", Span(0s, 1h), &Thresholds::settle,
+                "an exchange is compared this long after it began, so that failing fast is not failing more"),
+      key<Config>(
+          "gates.webhook", Word("http URL", check_webhook), [](auto& c) -> auto& { return c.admin.webhook; },
+          "what a guard does is sent there, as JSON by POST; empty: nowhere"),
+  };
+}
 
 void GateType::describe(const std::string& prefix, KeyRows& rows) const {
   describe_object(gate_keys(), prefix + ".", policy::default_setting(id), rows);

@@ -3,6 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include "admin/config_keys.h"
+#include "admin/gate_json.h"
+#include "admin/units.h"
+#include "proxy/net/loop.h"
 
 namespace backoffd::admin {
 namespace {
@@ -10,17 +13,7 @@ namespace {
 using policy::GateId;
 using policy::GateLayer;
 
-json::Value show_gate(const policy::GateStatus& status) {
-  json::Value out;
-  out["effective"] = show_setting(status.gate.effective());
-  out["layer"] = name(status.gate.effective_layer());
-  for (std::size_t i = 0; i < policy::kGateLayerNames.size(); ++i) {
-    if (const auto& setting = status.gate.at(static_cast<GateLayer>(i))) {
-      out["layers"][policy::kGateLayerNames[i]] = show_setting(*setting);
-    }
-  }
-  return out;
-}
+Clocks clocks_now() { return {proxy::Loop::now(), proxy::Loop::wall_now()}; }
 
 Response no_such_gate() {
   return error_response(404, "no_such_gate",
@@ -30,7 +23,7 @@ Response no_such_gate() {
 
 Response show_one(const policy::Engine& engine, GateId id) {
   for (const policy::GateStatus& status : engine.gates()) {
-    if (status.id == id) return json_response(show_gate(status));
+    if (status.id == id) return json_response(show_gate(status, clocks_now()));
   }
   return no_such_gate();
 }
@@ -56,25 +49,46 @@ Response flip(policy::Engine& engine, GateId id, const std::string& body) {
   GateType(id).read(setting, Place{document->root, "", problems});
   if (!problems.empty()) return error_response(400, "bad_setting", joined(problems));
   spdlog::warn("gate {}: {} ({} %) by the admin interface; not kept over a restart", name(id), name(setting.mode),
-               setting.percentage);
+               setting.ramp.empty() ? setting.percentage : setting.ramp.front());
   engine.set_gate(id, GateLayer::admin, std::move(setting));
   return show_one(engine, id);
 }
 
-}  // namespace
-
-json::Value show_gates(const std::vector<policy::GateStatus>& gates) {
+Response compare(const policy::Engine& engine, GateId id, const policy::Resources& resources) {
+  const Clocks clocks = clocks_now();
+  const policy::TrialStatus trial = engine.trial(id, resources, clocks.now);
   json::Value out;
-  for (const policy::GateStatus& status : gates) out["gates"][name(status.id)] = show_gate(status);
-  return out;
+  out["gate"] = name(id);
+  out["setting"] = show_setting(trial.setting);
+  out["since"] = format_time(clocks.wall - (clocks.now - trial.began));
+  const json::Value comparison = show_comparison(trial.comparison);
+  for (const auto& [key, value] : *comparison.object()) out[key] = value;
+  out["overridden"] = trial.overridden;
+  out["washed_out"] = trial.washed_out;
+  out["arms"] = show_arms(trial.since_flip);
+  out["keys"] = json::Object();
+  for (std::size_t i = 0; i < policy::kFigureWindowNames.size(); ++i) {
+    for (const policy::KeyArms& key : engine.arm_figures(id, static_cast<policy::FigureWindow>(i), clocks.now)) {
+      out["keys"][key.key][policy::kFigureWindowNames[i]] = show_arms(key.arms);
+    }
+  }
+  return json_response(out);
 }
 
-void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed) {
-  router.add("GET", "/gates",
-             [&engine](const Request&, const std::string&) { return json_response(show_gates(engine.gates())); });
+}  // namespace
+
+void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed,
+                     const ResourcesOf& resources) {
+  router.add("GET", "/gates", [&engine](const Request&, const std::string&) {
+    return json_response(show_gates(engine.gates(), clocks_now()));
+  });
   router.add("GET", "/gates/{}", [&engine](const Request&, const std::string& gate) {
     const auto id = policy::parse_gate(gate);
     return id ? show_one(engine, *id) : no_such_gate();
+  });
+  router.add("GET", "/gates/{}/comparison", [&engine, resources](const Request&, const std::string& gate) {
+    const auto id = policy::parse_gate(gate);
+    return id ? compare(engine, *id, resources(*id)) : no_such_gate();
   });
   router.add("POST", "/gates/{}", [&engine, changed](const Request& request, const std::string& gate) {
     const auto id = policy::parse_gate(gate);

@@ -1,18 +1,20 @@
-// GET /gates: every gate with its layers and what is in force. POST /gates/{name}: flips one until the next restart.
+// GET /gates: every gate with its layers, what is in force and what its guard did. GET /gates/{name}/comparison: both
+// arms of its experiment side by side. POST /gates/{name}: flips one until the next restart.
 #pragma once
 
 #include <functional>
 
-#include "admin/json.h"
 #include "admin/router.h"
 #include "policy/engine.h"
 
 namespace backoffd::admin {
 
-// {"gates": {name: {"effective": {...}, "layer": "admin", "layers": {"default": {...}, ...}}}}
-json::Value show_gates(const std::vector<policy::GateStatus>& gates);
+// What the process needs now against what it needed before a gate's flip.
+using ResourcesOf = std::function<policy::Resources(policy::GateId id)>;
 
 // `engine` outlives the router. `changed` is called after a flip: who waits may be let through by it.
-void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed);
+void add_gate_routes(
+    Router& router, policy::Engine& engine, const std::function<void()>& changed,
+    const ResourcesOf& resources = [](policy::GateId) { return policy::Resources(); });
 
 }  // namespace backoffd::admin

@@ -2,16 +2,14 @@
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <map>
 #include <sstream>
 
+#include "admin/process_usage.h"
 #include "admin/version.h"
 
 namespace backoffd::admin {
@@ -252,6 +250,23 @@ void add_gates(Families& families, const std::vector<policy::GateStatus>& gates)
   for (const policy::GateStatus& status : gates) {
     families.sample(status.gate.effective().percentage, {{"gate", name(status.id)}});
   }
+  families.begin(MetricType::Gauge, "gate_verdict", "1 for what the comparison of each gate's arms last came to.");
+  for (const policy::GateStatus& status : gates) {
+    for (const std::string_view verdict : policy::kGateVerdictNames) {
+      families.sample(verdict == name(status.verdict) ? 1 : 0, {{"gate", name(status.id)}, {"verdict", verdict}});
+    }
+  }
+  families.begin(MetricType::Gauge, "gate_rolled_back", "1 while a gate is off because its guard took it back.");
+  for (const policy::GateStatus& status : gates) {
+    families.sample(status.guard.rolled_back() ? 1 : 0, {{"gate", name(status.id)}});
+  }
+  families.begin(MetricType::Counter, "gate_acts_total", "Flips by the admin interface, and what guards did.");
+  for (const policy::GateStatus& status : gates) {
+    for (std::size_t i = 0; i < status.counts.size(); ++i) {
+      families.sample(static_cast<double>(status.counts[i]),
+                      {{"gate", name(status.id)}, {"act", policy::GuardAct::kKindNames[i]}});
+    }
+  }
 }
 
 void add_interception(Families& families, const proxy::Interceptor* interceptor, policy::MonoTime now) {
@@ -265,14 +280,10 @@ void add_interception(Families& families, const proxy::Interceptor* interceptor,
 void add_process(Families& families) {
   families.begin(MetricType::Gauge, "info", "Always 1.");
   families.sample(1, {{"version", kVersion}});
-  timespec used{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   families.begin_plain(MetricType::Counter, "process_cpu_seconds_total", "CPU time used.");
-  families.sample(static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9);
-  std::uint64_t size = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> size >> resident;
+  families.sample(cpu_seconds());
   families.begin_plain(MetricType::Gauge, "process_resident_memory_bytes", "Resident memory.");
-  families.sample(static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+  families.sample(resident_bytes());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "admin/address.h"
 #include "admin/ca_store.h"
 #include "admin/config_route.h"
+#include "admin/gate_watch.h"
 #include "admin/gates_route.h"
 #include "admin/interception_log.h"
 #include "admin/interception_route.h"
@@ -76,6 +77,7 @@ policy::Result<bool> Service::set_up(std::string token) {
   auto server = proxy::Server::make(std::move(config), engine_, *access_log_, std::move(authority));
   if (!server) return server.error();
   server_ = std::move(*server);
+  if (auto watched = watch_gates(); !watched) return watched.error();
   open_learning();
   if (admin_) admin_->serve(Guard(settings_.config.admin.hosts, std::move(token)), routes());
   return true;
@@ -86,7 +88,7 @@ Router Service::routes() {
   const auto settle = [this] { server_->pacer().settle(); };
   add_state_routes(
       router, [this] { return server_->draining(); }, [this] { drain("POST /drain"); });
-  add_gate_routes(router, engine_, settle);
+  add_gate_routes(router, engine_, settle, [this](policy::GateId id) { return gate_watch_->resources(id); });
   add_learning_routes(router, engine_, settle);
   add_config_route(router, settings_.config);
   add_interception_routes(router, settings_.config, server_->interceptor());
@@ -99,6 +101,26 @@ Router Service::routes() {
         .allow = {}};
   });
   return router;
+}
+
+policy::Result<bool> Service::watch_gates() {
+  std::unique_ptr<Webhook> webhook;
+  if (const std::string& url = settings_.config.admin.webhook; !url.empty()) {
+    auto made =
+        Webhook::make(loop_, settings_.config.proxy, url, [](const auto& sentence) { spdlog::warn("{}", sentence); });
+    if (!made) return made.error();
+    webhook = std::move(*made);
+  }
+  const auto ended = [this] {
+    std::uint64_t sum = 0;
+    for (const proxy::Counters* counters : server_->counters()) {
+      for (const proxy::Counter& of_class : counters->responses) sum += of_class.get();
+    }
+    return sum;
+  };
+  gate_watch_ = std::make_unique<GateWatch>(
+      loop_, engine_, ended, [this] { server_->pacer().settle(); }, std::move(webhook));
+  return true;
 }
 
 void Service::log_start() const {
@@ -136,6 +158,7 @@ void Service::open_learning() {
 void Service::run() {
   server_->start();
   log_start();
+  gate_watch_->start();
   if (learning_) tick_.arm(kTick);
   loop_.run();
   server_->stop();

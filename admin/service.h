@@ -13,6 +13,7 @@
 
 #include "admin/admin_server.h"
 #include "admin/config_reader.h"
+#include "admin/gate_watch.h"
 #include "admin/learning_store.h"
 #include "policy/engine.h"
 #include "proxy/access_log.h"
@@ -45,6 +46,7 @@ class Service {
   explicit Service(Settings settings);
   policy::Result<bool> set_up(std::string token);
   Router routes();
+  policy::Result<bool> watch_gates();  // REQUIRES: server_
   void log_start() const;
   void open_learning();
   void on_tick();
@@ -59,6 +61,7 @@ class Service {
   std::unique_ptr<proxy::Server> server_;
   std::function<void()> drained_ = [this] { stop(); };
 
+  std::unique_ptr<GateWatch> gate_watch_;
   std::optional<LearningStore> learning_;
   proxy::Timer tick_;        // saves of learned state
   proxy::Timer drain_over_;  // timeouts.drain

@@ -178,8 +178,10 @@ class Engine {
   void set_gate(GateId id, GateLayer layer, GateSetting setting);
   void clear_gate(GateId id, GateLayer layer);
   std::vector<GateStatus> gates() const;
-  // Lets the guards look, and does what they say: to be called once a second or so. Returns what was done.
-  std::vector<std::pair<GateId, GuardAct>> look(const Resources& resources, MonoTime now);
+  // Lets the guards look, and does what they say: to be called once a second or so. Returns what was done. `resources`:
+  // of the process since a gate's experiment began; called without the mutex.
+  using ResourcesOf = std::function<Resources(GateId id, MonoTime began)>;
+  std::vector<std::pair<GateId, GuardAct>> look(const ResourcesOf& resources, MonoTime now);
   TrialStatus trial(GateId id, const Resources& resources, MonoTime now) const;
   std::vector<KeyArms> arm_figures(GateId id, FigureWindow window, MonoTime now) const;  // by key
   std::vector<KeyStatus> status(MonoTime now) const;

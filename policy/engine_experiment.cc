@@ -47,6 +47,7 @@ void Engine::State::begin_trial(GateId id, MonoTime now) {
   if (auto overlay = of.guard.overlay()) gate(id).set(GateLayer::guard, std::move(*overlay));
   of.verdict = GateVerdict::insufficient;
   ++of.number;
+  of.began = now;
   const std::lock_guard lock(figures_mutex);
   experiment(id).restart(of.number, gate(id).effective(), config.experiment.alpha * of.guard.alpha_share(), now);
 }
@@ -102,21 +103,23 @@ std::vector<KeyArms> Engine::arm_figures(GateId id, FigureWindow window, MonoTim
   return all;
 }
 
-std::vector<std::pair<GateId, GuardAct>> Engine::look(const Resources& resources, MonoTime now) {
+std::vector<std::pair<GateId, GuardAct>> Engine::look(const ResourcesOf& resources, MonoTime now) {
   State& state = *state_;
   std::vector<std::pair<GateId, GuardAct>> done;
   for (std::size_t i = 0; i < kGateNames.size(); ++i) {
     const auto id = static_cast<GateId>(i);
     GateTrial& of = state.trials[i];
     std::uint32_t number = 0;
+    MonoTime began{};
     {
       const std::lock_guard lock(state.mutex);
       now = state.forward(now);
       state.begin_trials(now);
       if (state.gates[i].effective().mode == GateMode::off) continue;
       number = of.number;
+      began = of.began;
     }
-    const Comparison comparison = trial(id, resources, now).comparison;
+    const Comparison comparison = trial(id, resources(id, began), now).comparison;
     const std::lock_guard lock(state.mutex);
     if (of.flipped || of.number != number) continue;  // it speaks of what is over
     of.verdict = comparison.verdict;

@@ -24,7 +24,8 @@ struct GateTrial {
   static constexpr std::size_t kMostActs = 16;
 
   std::uint32_t number = 0;
-  bool flipped = true;  // since the trial began: the next one begins when the time is known
+  MonoTime began{};
+  bool flipped = true;  // since then: the next one begins when the time is known
   Guard guard;
   GateVerdict verdict = GateVerdict::insufficient;
   std::deque<GuardAct> acts;

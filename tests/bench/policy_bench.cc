@@ -104,7 +104,8 @@ void Look(benchmark::State& state) {
     figures.to_end = figures.to_head = from_seconds(0.001 * static_cast<double>(1 + i % 5000));
     bench.engine.finished(plan, figures, bench.now);
   }
-  for (auto _ : state) benchmark::DoNotOptimize(bench.engine.look({}, bench.now));
+  const auto resources = [](GateId, MonoTime) { return Resources(); };
+  for (auto _ : state) benchmark::DoNotOptimize(bench.engine.look(resources, bench.now));
 }
 BENCHMARK(Look);
 

@@ -58,7 +58,7 @@ class EngineExperiment : public testing::Test {
     return true;
   }
   std::vector<std::pair<GateId, GuardAct>> look() {
-    auto acts = engine.look({}, now);
+    auto acts = engine.look([](GateId, MonoTime) { return Resources(); }, now);
     seen.insert(seen.end(), acts.begin(), acts.end());
     return acts;
   }

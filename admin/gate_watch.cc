@@ -1,0 +1,48 @@
+#include "admin/gate_watch.h"
+
+#include <spdlog/spdlog.h>
+
+#include "admin/gate_json.h"
+#include "admin/process_usage.h"
+
+namespace backoffd::admin {
+
+using policy::GateId;
+using policy::GuardAct;
+using proxy::Loop;
+
+GateWatch::GateWatch(Loop& loop, policy::Engine& engine, std::function<std::uint64_t()> exchanges,
+                     std::function<void()> changed, std::unique_ptr<Webhook> webhook)
+    : engine_(engine),
+      exchanges_(std::move(exchanges)),
+      changed_(std::move(changed)),
+      webhook_(std::move(webhook)),
+      tick_(proxy::Timer::of<GateWatch, &GateWatch::on_tick>(loop, this)) {}
+
+void GateWatch::on_tick() {
+  tick_.arm(kTick);
+  const policy::MonoTime now = Loop::now();
+  resources_.add({now, resident_bytes(), cpu_seconds(), exchanges_()});
+  const auto acts = engine_.look(
+      [this](GateId id, policy::MonoTime began) {
+        resources_.began(id, began);
+        return resources_.resources(id);
+      },
+      now);
+  for (const auto& [id, act] : acts) tell(id, act);
+  if (!acts.empty()) changed_();
+}
+
+void GateWatch::tell(GateId id, const GuardAct& act) {
+  const auto level = act.kind == GuardAct::Kind::raised ? spdlog::level::info : spdlog::level::warn;
+  spdlog::log(level, "gate {}: {} to {} % by its guard: {}", name(id), name(act.kind), act.percentage, act.why);
+  if (act.kind != GuardAct::Kind::raised) {
+    for (const std::string& sentence : act.comparison.evidence) spdlog::log(level, "gate {}: {}", name(id), sentence);
+  }
+  if (!webhook_) return;
+  json::Value message = show_act(act, {Loop::now(), Loop::wall_now()});
+  message["gate"] = name(id);
+  webhook_->post(json::write(message));
+}
+
+}  // namespace backoffd::admin
