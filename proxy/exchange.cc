@@ -57,6 +57,7 @@ Exchange::Exchange(Worker& worker, Stream& client, std::string_view client_name,
       wait_(Timer::of<Exchange, &Exchange::wait_over>(worker.loop, this)),
       watch_(Timer::of<Exchange, &Exchange::watch_client>(worker.loop, this)) {
   record_.start = Loop::wall_now();
+  join(worker_.exchanges);
   worker_.counters.active_exchanges.add();
 }
 

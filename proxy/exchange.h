@@ -21,11 +21,13 @@
 #include "policy/resume.h"
 #include "proxy/access_log.h"
 #include "proxy/attempt.h"
+#include "proxy/exchange_info.h"
 #include "proxy/http/head.h"
 #include "proxy/http/replay_body.h"
 #include "proxy/http/rewrite.h"
 #include "proxy/http/target.h"
 #include "proxy/kept_answer.h"
+#include "proxy/link.h"
 #include "proxy/refusal.h"
 #include "proxy/relay.h"
 #include "proxy/tunnel.h"
@@ -34,7 +36,7 @@ namespace backoffd::proxy {
 
 struct Worker;
 
-class Exchange final : private Attempt::Owner, private Tunnel::Owner {
+class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owner {
  public:
   class Owner {
    public:
@@ -61,6 +63,9 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   void client_progress();                    // something happened on the client's stream
   void granted(const policy::Grant& grant);  // the wait in the queue is over
   bool committed() const { return progress_.committed; }
+
+  Stage stage() const;
+  ExchangeInfo info() { return {record(), stage()}; }
 
  private:
   enum class State { queued, attempting, backing_off, relaying, finished };
@@ -114,6 +119,7 @@ class Exchange final : private Attempt::Owner, private Tunnel::Owner {
   void client_gone();
   Owner::After after_whole_answer() const;
   void finish(Owner::After after);
+  AccessRecord record();  // as it stands; its views live as long as the exchange
   void write_log();
   std::string_view request_id();
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <unordered_map>
@@ -163,6 +164,24 @@ void Server::stop() {
   for (const auto& worker : workers_) worker->loop.stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+}
+
+void Server::exchanges(ExchangeQuery query, ExchangesTold done) { ask(0, std::move(query), {}, std::move(done)); }
+
+void Server::ask(std::size_t worker, ExchangeQuery query, ExchangeAnswer so_far, ExchangesTold done) {
+  if (worker < workers_.size()) {
+    workers_[worker]->loop.post(
+        [this, worker, query = std::move(query), so_far = std::move(so_far), done = std::move(done)]() mutable {
+          workers_[worker]->tell(query, so_far);
+          ask(worker + 1, std::move(query), std::move(so_far), std::move(done));
+        });
+    return;
+  }
+  const auto older = [](const ExchangeInfo& a, const ExchangeInfo& b) { return a.total > b.total; };
+  std::stable_sort(so_far.in_flight.begin(), so_far.in_flight.end(), older);
+  if (so_far.in_flight.size() > query.most)
+    so_far.in_flight.erase(so_far.in_flight.begin() + query.most, so_far.in_flight.end());
+  done(std::move(so_far));
 }
 
 std::vector<const Counters*> Server::counters() const {

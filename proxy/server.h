@@ -14,6 +14,7 @@
 #include "proxy/access_log.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/exchange_info.h"
 #include "proxy/net/address.h"
 #include "proxy/net/egress.h"
 #include "proxy/net/resolver.h"
@@ -43,7 +44,11 @@ class Server {
 
   const std::vector<Endpoint>& listeners() const { return bound_; }  // as bound: port 0 is resolved
   const Config& config() const { return config_; }
-  std::vector<const Counters*> counters() const;             // one a worker; may be read while it runs
+  std::vector<const Counters*> counters() const;  // one a worker; may be read while it runs
+  // Asks the workers one after the other, each on its own thread, so that nobody waits for anybody. `done` is called
+  // once, on some thread; never after stop().
+  using ExchangesTold = std::function<void(ExchangeAnswer answer)>;
+  void exchanges(ExchangeQuery query, ExchangesTold done);
   Interceptor* interceptor() { return interceptor_.get(); }  // null: nothing is intercepted
   // After engine calls of the operator (gate flips, resets): wakes whoever may go on.
   Pacer& pacer() { return pacer_; }
@@ -52,6 +57,7 @@ class Server {
   Server(Config config, policy::Engine& engine, const LogFile& log);
   policy::Result<bool> bind();
   policy::Result<bool> set_up_tls(std::optional<Authority> authority);
+  void ask(std::size_t worker, ExchangeQuery query, ExchangeAnswer so_far, ExchangesTold done);
 
   Config config_;
   policy::Engine& engine_;

@@ -151,4 +151,17 @@ void Worker::drain(std::function<void()> on_drained) {
 
 void Worker::flush_log_later() { log_flush_->soon(); }
 
+void Worker::tell(const ExchangeQuery& query, ExchangeAnswer& answer) {
+  std::size_t left = query.most;
+  for (Link* link = exchanges.after(); link != &exchanges && left > 0; link = link->after()) {
+    auto& exchange = static_cast<Exchange&>(*link);
+    if (!(waits(exchange.stage()) ? query.waiting : query.moving)) continue;
+    answer.in_flight.push_back(exchange.info());
+    --left;
+  }
+  if (!query.recent) return;
+  const std::uint64_t seen = id < query.seen.size() ? query.seen[id] : 0;
+  answer.seen.push_back(notable.copy(seen, answer.recent));
+}
+
 }  // namespace backoffd::proxy

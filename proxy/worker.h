@@ -16,14 +16,17 @@
 #include "proxy/access_log.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/exchange_info.h"
 #include "proxy/http/parser.h"
 #include "proxy/idle_pool.h"
+#include "proxy/link.h"
 #include "proxy/net/address.h"
 #include "proxy/net/dialer.h"
 #include "proxy/net/egress.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/splice.h"
+#include "proxy/notable.h"
 #include "proxy/parent_proxies.h"
 #include "proxy/tls/interceptor.h"
 #include "proxy/tls/session_cache.h"
@@ -68,6 +71,8 @@ struct Worker {
   void drain(std::function<void()> on_drained);
   bool draining() const { return draining_; }
   void flush_log_later();
+  // Adds what of this worker is asked for.
+  void tell(const ExchangeQuery& query, ExchangeAnswer& answer);
 
   const unsigned id;
   const Shared shared;
@@ -85,6 +90,8 @@ struct Worker {
   policy::Random random;
   Counters counters;
   AccessLog access_log;
+  Link exchanges;  // under way, the oldest first
+  Notable notable;
 
  private:
   class Listener;
