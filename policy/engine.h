@@ -104,6 +104,7 @@ struct KeyStatus {
   std::uint64_t requests = 0;  // attempts sent
   std::uint64_t retries = 0;
   std::uint64_t throttle_answers = 0;  // received from upstream
+  std::uint64_t hints = 0;             // answers that said something of a limit
   std::uint64_t hints_ignored = 0;
   std::uint64_t queue_timeouts = 0;
   std::uint64_t queue_fulls = 0;

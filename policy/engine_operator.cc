@@ -52,6 +52,7 @@ std::vector<KeyStatus> Engine::status(MonoTime now) const {
     one.requests = key.counters.requests;
     one.retries = key.counters.retries;
     one.throttle_answers = key.counters.throttle_answers;
+    one.hints = key.counters.hints;
     one.hints_ignored = key.counters.hints_ignored;
     one.queue_timeouts = key.counters.queue_timeouts;
     one.queue_fulls = key.counters.queue_fulls;

@@ -78,6 +78,7 @@ Learner* Engine::State::learner(const Plan& plan, KeyState& key) {
 bool Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now,
                           Random& random) {
   const bool throttled = outcome.kind == OutcomeKind::response && is_throttle_answer(outcome.status, outcome.hint);
+  key.counters.hints += outcome.hint.empty() ? 0 : 1;
   key.counters.hints_ignored += static_cast<std::uint64_t>(outcome.hint.ignored);
   key.counters.throttle_answers += throttled ? 1 : 0;
   Learner* const learner = key.throttle.learner();

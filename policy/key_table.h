@@ -27,6 +27,7 @@ struct KeyCounters {
   std::uint64_t requests = 0;
   std::uint64_t retries = 0;
   std::uint64_t throttle_answers = 0;
+  std::uint64_t hints = 0;
   std::uint64_t hints_ignored = 0;
   std::uint64_t queue_timeouts = 0;
   std::uint64_t queue_fulls = 0;

@@ -93,6 +93,17 @@ struct EngineTest : testing::Test {
   Random random{1};
 };
 
+TEST_F(EngineTest, AnswersWithHintsAreCountedByKey) {
+  Plan one = plan(get("api.crossref.org"));
+  first(one);
+  Hint hint;
+  answer(one, 200, hint);
+  hint.remaining = 7;
+  answer(one, 200, hint);
+  release(one);
+  EXPECT_EQ(status().hints, 1U);
+}
+
 TEST_F(EngineTest, HintsThatWereIgnoredAreCountedByKey) {
   Plan one = plan(get("api.crossref.org"));
   first(one);
