@@ -42,7 +42,7 @@ all: $(OUT)/backoffd ## the program, build/backoffd
 BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev libc-ares-dev rapidjson-dev libcli11-dev libspdlog-dev \
 	prometheus-cpp-dev libpsl-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
-	wget aria2 git nginx-light strace nodejs node-undici openssl gnutls-bin ca-certificates
+	wget aria2 git nginx-light strace nodejs node-undici openssl gnutls-bin ca-certificates chromium chromium-driver
 LINT_PACKAGES := clang-format clang-tidy python3
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid-openssl tinyproxy wrk strace openssl python3
@@ -105,6 +105,9 @@ $(OBJ)/%.o: %.cc
 	@echo "  CXX   $<"
 	@mkdir -p $(@D)
 	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+# The dashboard is built in.
+$(OBJ)/admin/web_files.o: $(wildcard admin/web/*)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 

@@ -47,6 +47,24 @@ void AdminServer::serve(Guard guard, Router router) {
   event_add(readable_.get(), nullptr);
 }
 
+AdminSession* AdminServer::find(CallNumber call) const {
+  const auto it = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& s) { return s->number() == call; });
+  return it == sessions_.end() ? nullptr : it->get();
+}
+
+void AdminServer::answer(CallNumber call, const Response& response) {
+  if (AdminSession* session = find(call)) session->answer_later(response);
+}
+
+bool AdminServer::push(CallNumber call, std::string_view text) {
+  AdminSession* session = find(call);
+  return session != nullptr && session->push(text);
+}
+
+void AdminServer::end(CallNumber call) {
+  if (AdminSession* session = find(call)) session->end();
+}
+
 void AdminServer::resume() { event_add(readable_.get(), nullptr); }
 
 void AdminServer::on_ready(short) {
@@ -63,8 +81,8 @@ void AdminServer::on_ready(short) {
     loop_.bury(std::move(sessions_.front()));
     sessions_.pop_front();
   }
-  sessions_.push_back(
-      std::make_unique<AdminSession>(loop_, std::move(fd), *guard_, *router_, [this](AdminSession& done) {
+  sessions_.push_back(std::make_unique<AdminSession>(
+      loop_, std::move(fd), *guard_, *router_, ++last_number_, [this](AdminSession& done) {
         const auto it =
             std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& s) { return s.get() == &done; });
         loop_.bury(std::move(*it));

@@ -13,13 +13,17 @@
 
 namespace backoffd::admin {
 
-class AdminServer {
+class AdminServer final : public Callers {
  public:
   // Bound, so that its address is known, but not served yet. The error names the key and the value.
   static policy::Result<std::unique_ptr<AdminServer>> bind(proxy::Loop& loop, const proxy::Endpoint& listen);
 
   // REQUIRES: called once. Connections that came before are answered now.
   void serve(Guard guard, Router router);
+
+  void answer(CallNumber call, const Response& response) override;
+  bool push(CallNumber call, std::string_view text) override;
+  void end(CallNumber call) override;
 
   const proxy::Endpoint& endpoint() const { return endpoint_; }  // port 0 is resolved
   proxy::Loop& loop() { return loop_; }
@@ -28,6 +32,7 @@ class AdminServer {
   AdminServer(proxy::Loop& loop, proxy::Fd fd, const proxy::Endpoint& endpoint);
   void on_ready(short what);
   void resume();
+  AdminSession* find(CallNumber call) const;
   friend proxy::EventPtr proxy::make_event<AdminServer, &AdminServer::on_ready>(proxy::Loop&, int, short, AdminServer*);
 
   // --- constant after serve() ---
@@ -40,6 +45,7 @@ class AdminServer {
   proxy::EventPtr readable_;
   proxy::Timer pause_;  // until accepting is tried again, out of descriptors
   std::list<std::unique_ptr<AdminSession>> sessions_;
+  CallNumber last_number_ = 0;
 };
 
 }  // namespace backoffd::admin

@@ -16,17 +16,36 @@ using proxy::Loop;
 constexpr proxy::HeadLimits kLimits{.head_bytes = 16 << 10, .request_target = 4 << 10, .fields = 64};
 constexpr std::size_t kLargestBody = 64 << 10;
 constexpr std::size_t kLargestWait = 1 << 20;  // bytes of answers not taken yet; beyond: no further call is read
+constexpr std::size_t kMostUnread = 1 << 20;   // bytes of a stream; beyond: its reader is dropped
 constexpr auto kCall = std::chrono::seconds(10);
 constexpr auto kIdle = std::chrono::seconds(60);
 constexpr auto kLinger = std::chrono::seconds(2);
+
+// What a browser may do with an answer that is no page of ours: nothing.
+constexpr std::string_view kNoPolicy = "default-src 'none'; frame-ancestors 'none'";
+
+using Fields = std::vector<proxy::AddedField>;
+
+Fields fields_of(const Response& response) {
+  Fields fields = {{"X-Content-Type-Options", "nosniff"},
+                   {"Referrer-Policy", "no-referrer"},
+                   {"Cross-Origin-Resource-Policy", "same-origin"},
+                   {"Content-Security-Policy", response.policy.empty() ? kNoPolicy : response.policy}};
+  if (!response.etag.empty()) fields.push_back({"ETag", response.etag});
+  if (!response.allow.empty()) fields.push_back({"Allow", response.allow});
+  if (response.status == 401) fields.push_back({"WWW-Authenticate", "Bearer"});
+  return fields;
+}
 
 proxy::Endpoint local_end(int fd) { return proxy::Endpoint::local_of(fd).value_or(proxy::Endpoint()); }
 
 }  // namespace
 
-AdminSession::AdminSession(Loop& loop, proxy::Fd fd, const Guard& guard, const Router& router, Done done)
+AdminSession::AdminSession(Loop& loop, proxy::Fd fd, const Guard& guard, const Router& router, CallNumber number,
+                           Done done)
     : guard_(guard),
       router_(router),
+      number_(number),
       done_(std::move(done)),
       local_(local_end(fd.get())),
       stream_(loop, std::move(fd), this),
@@ -45,6 +64,11 @@ void AdminSession::progress() {
         break;
       case State::body:
         more = read_body();
+        break;
+      case State::waiting:
+      case State::streaming:
+        wait();
+        more = false;
         break;
       case State::lingering:
         linger();
@@ -111,17 +135,89 @@ bool AdminSession::read_body() {
 }
 
 void AdminSession::serve() {
-  Request request{.method = std::string(head_.method()), .path = {}, .body = {}};
+  Request request;
+  request.method = head_.method();
+  request.number = number_;
+  request.if_none_match = head_.find("If-None-Match").value_or("");
   request.body.resize(evbuffer_get_length(payload_.get()));
   evbuffer_remove(payload_.get(), request.body.data(), request.body.size());
-  request.path = head_.target().substr(0, head_.target().find('?'));
+  const std::string_view target = head_.target();
+  request.path = target.substr(0, target.find('?'));
+  if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);
   if (!request.path.starts_with('/')) {
     refuse(400, "bad_target", "The admin interface takes paths only: it is no proxy.");
     return;
   }
-  const bool keep_alive = head_.minor_version() > 0 ? !head_.has_token(FieldId::connection, "close")
-                                                    : head_.has_token(FieldId::connection, "keep-alive");
-  answer(router_.dispatch(request), keep_alive);
+  keep_alive_ = head_.minor_version() > 0 ? !head_.has_token(FieldId::connection, "close")
+                                          : head_.has_token(FieldId::connection, "keep-alive");
+  const Response response = router_.dispatch(request);
+  switch (response.kind) {
+    case Response::Kind::whole:
+      answer(response, keep_alive_);
+      return;
+    case Response::Kind::later:
+      state_ = State::waiting;
+      stream_.set_deadline(kCall);
+      return;
+    case Response::Kind::stream:
+      begin_stream(response);
+      return;
+  }
+}
+
+void AdminSession::answer_later(const Response& response) {
+  if (state_ != State::waiting) return;
+  answer(response, keep_alive_);
+  if (state_ == State::head) progress();  // the next call may have come
+}
+
+void AdminSession::begin_stream(const Response& response) {
+  const bool chunked = head_.minor_version() > 0;
+  std::string text = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(response.content_type) +
+                     "\r\nCache-Control: no-store\r\nConnection: close\r\n";
+  if (chunked) text += "Transfer-Encoding: chunked\r\n";
+  for (const auto& [name, value] : fields_of(response)) text.append(name).append(": ").append(value).append("\r\n");
+  text += "\r\n";
+  evbuffer_add(stream_.out(), text.data(), text.size());
+  stream_.touch();
+  if (head_.method() == "HEAD") {
+    linger();
+    return;
+  }
+  stream_body_ = proxy::BodyWriter({chunked ? proxy::Framing::Kind::chunked : proxy::Framing::Kind::until_close, 0});
+  state_ = State::streaming;
+  stream_.clear_deadline();
+  if (!response.body.empty()) push(response.body);
+}
+
+bool AdminSession::push(std::string_view text) {
+  if (state_ != State::streaming) return false;
+  if (stream_.out_size() > kMostUnread) {
+    close();
+    return false;
+  }
+  evbuffer_add(payload_.get(), text.data(), text.size());
+  stream_body_.write(payload_.get(), stream_.out());
+  stream_.touch();
+  return true;
+}
+
+void AdminSession::end() {
+  if (state_ != State::streaming) return;
+  stream_body_.finish({}, stream_.out());
+  stream_.touch();
+  linger();
+}
+
+// While an answer is made, or goes on. What the caller sends meanwhile waits for the answer's end; a reader of a stream
+// has nothing more to say.
+void AdminSession::wait() {
+  const bool streaming = state_ == State::streaming;
+  if (streaming && stream_.in_size() > 0) {
+    evbuffer_drain(stream_.in(), stream_.in_size());
+    stream_.touch();
+  }
+  if (stream_.failed() || stream_.write_failed() || stream_.timed_out() || (streaming && stream_.read_ended())) close();
 }
 
 void AdminSession::refuse(int status, std::string_view code, std::string_view message) {
@@ -129,18 +225,17 @@ void AdminSession::refuse(int status, std::string_view code, std::string_view me
 }
 
 void AdminSession::answer(const Response& response, bool keep_alive) {
-  std::vector<proxy::AddedField> added = {{"X-Content-Type-Options", "nosniff"}};
-  if (!response.allow.empty()) added.push_back({"Allow", response.allow});
-  if (response.status == 401) added.push_back({"WWW-Authenticate", "Bearer"});
+  const Fields added = fields_of(response);
   proxy::OwnResponse own;
   own.status = response.status;
   own.text = response.body;
   own.keep_alive = keep_alive;
-  own.head_only = head_.method() == "HEAD";
+  own.head_only = head_.method() == "HEAD" || response.status == 304;
   own.client_minor_version = head_.minor_version();
   own.added = added.data();
   own.added_count = added.size();
   own.content_type = response.content_type;
+  if (!response.etag.empty()) own.cache_control = "no-cache";
   proxy::write_own_response(own, stream_.out());
   stream_.touch();
   if (keep_alive) {

@@ -58,6 +58,20 @@ bool Guard::host_allowed(std::string_view host, const proxy::Endpoint& local) co
                      [&](const std::string& glob) { return policy::glob_match_ignoring_case(glob, host); });
 }
 
+bool Guard::from_elsewhere(const proxy::Head& head) {
+  const auto is = [&](std::string_view name, std::string_view value) { return head.find(name) == value; };
+  // A page of another port of this machine is "same-site", and a stranger all the same.
+  if (head.find("Sec-Fetch-Site") && !is("Sec-Fetch-Site", "same-origin") && !is("Sec-Fetch-Site", "none")) {
+    const bool link = head.method() == "GET" && is("Sec-Fetch-Mode", "navigate") && is("Sec-Fetch-Dest", "document");
+    if (!link) return true;
+  }
+  const auto origin = head.find("Origin");
+  if (!origin) return false;
+  const auto scheme = origin->find("://");
+  const auto host = head.find(FieldId::host);
+  return scheme == std::string_view::npos || !host || !policy::equals_ignoring_case(origin->substr(scheme + 3), *host);
+}
+
 std::optional<Response> Guard::refuse(const proxy::Head& head, const proxy::Endpoint& local) const {
   const auto host = head.find(FieldId::host);
   if (head.count(FieldId::host) > 1 || (!host && head.minor_version() > 0)) {
@@ -66,6 +80,9 @@ std::optional<Response> Guard::refuse(const proxy::Head& head, const proxy::Endp
   if (host && !host_allowed(host_of(*host), local)) {
     return error_response(403, "host_not_allowed",
                           "The Host field names neither a loopback address nor one of admin.hosts.");
+  }
+  if (from_elsewhere(head)) {
+    return error_response(403, "from_elsewhere", "Pages of another origin have no business here.");
   }
   if (head.method() == "GET" || head.method() == "HEAD") return std::nullopt;
   if (!token_.empty() && !same_secret(bearer_of(head.find(FieldId::authorization).value_or("")), token_)) {

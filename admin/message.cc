@@ -3,7 +3,10 @@
 namespace backoffd::admin {
 
 Response json_response(const json::Value& value, int status) {
-  return {.status = status, .body = json::write(value, json::Layout::indented) + "\n", .allow = {}};
+  Response response;
+  response.status = status;
+  response.body = json::write(value, json::Layout::indented) + "\n";
+  return response;
 }
 
 Response error_response(int status, std::string_view code, std::string_view message) {

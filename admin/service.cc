@@ -7,6 +7,7 @@
 #include "admin/address.h"
 #include "admin/ca_store.h"
 #include "admin/config_route.h"
+#include "admin/exchanges_route.h"
 #include "admin/gate_watch.h"
 #include "admin/gates_route.h"
 #include "admin/interception_log.h"
@@ -16,6 +17,7 @@
 #include "admin/registrable_label.h"
 #include "admin/state_route.h"
 #include "admin/version.h"
+#include "admin/web_route.h"
 
 namespace backoffd::admin {
 namespace {
@@ -92,6 +94,10 @@ Router Service::routes() {
   add_learning_routes(router, engine_, settle);
   add_config_route(router, settings_.config);
   add_interception_routes(router, settings_.config, server_->interceptor());
+  feed_ = std::make_unique<EventFeed>(loop_, *admin_, engine_, *server_);
+  feed_->add_routes(router);
+  add_exchange_routes(router, *server_, *admin_, loop_);
+  add_web_routes(router);
   router.add("GET", "/metrics", [this](const Request&, const std::string&) {
     const auto now = Loop::now();
     return Response{
@@ -158,6 +164,7 @@ void Service::open_learning() {
 void Service::run() {
   server_->start();
   log_start();
+  if (feed_) feed_->start();
   gate_watch_->start();
   if (learning_) tick_.arm(kTick);
   loop_.run();
@@ -180,6 +187,7 @@ void Service::drain(const char* why) {
                policy::seconds(settings_.config.proxy.timeouts.drain));
   drain_over_.arm(settings_.config.proxy.timeouts.drain);
   server_->drain([this] { loop_.post([this] { on_drained(); }); });
+  if (feed_) feed_->drain();
 }
 
 void Service::stop() { loop_.stop(); }

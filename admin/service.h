@@ -13,6 +13,7 @@
 
 #include "admin/admin_server.h"
 #include "admin/config_reader.h"
+#include "admin/event_feed.h"
 #include "admin/gate_watch.h"
 #include "admin/learning_store.h"
 #include "policy/engine.h"
@@ -59,6 +60,7 @@ class Service {
   std::unique_ptr<proxy::LogFile> access_log_;
   std::unique_ptr<AdminServer> admin_;  // null: admin.listen is off
   std::unique_ptr<proxy::Server> server_;
+  std::unique_ptr<EventFeed> feed_;  // null: admin.listen is off
   std::function<void()> drained_ = [this] { stop(); };
 
   std::unique_ptr<GateWatch> gate_watch_;

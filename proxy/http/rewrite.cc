@@ -360,13 +360,15 @@ void write_interim_head(const Head& head, std::string_view via, evbuffer* out) {
 }
 
 void write_own_response(const OwnResponse& response, evbuffer* out) {
-  Writer to(out, kOwnBytes + response.content_type.size() + room_for(response.added, response.added_count));
+  Writer to(out, kOwnBytes + response.content_type.size() + response.cache_control.size() +
+                     room_for(response.added, response.added_count));
   write_status_line(to, response.status, reason_phrase(response.status));
   to.field("Date", http_date());
   to.field("Content-Type", response.content_type);
   to.text("Content-Length: ");
   to.number(response.text.size());
-  to.text("\r\nCache-Control: no-store\r\n");
+  to.text("\r\n");
+  to.field("Cache-Control", response.cache_control);
   for (std::size_t i = 0; i < response.added_count; ++i) to.field(response.added[i].name, response.added[i].value);
   write_connection(to, response.keep_alive, response.client_minor_version);
   to.commit();

@@ -59,6 +59,7 @@ struct OwnResponse {
   const AddedField* added = nullptr;
   std::size_t added_count = 0;
   std::string_view content_type = "text/plain; charset=utf-8";
+  std::string_view cache_control = "no-store";
 };
 void write_own_response(const OwnResponse& response, evbuffer* out);
 

@@ -262,7 +262,7 @@ TEST_F(AdminTest, NoOtherOriginIsEverGranted) {
   const std::string preflight = exchange(
       "OPTIONS /gates/contextual-retry HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n"
       "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n");
-  EXPECT_EQ(status_of(preflight), 405);
+  EXPECT_EQ(status_of(preflight), 403);
   EXPECT_THAT(preflight, Not(HasSubstr("Access-Control-Allow")));
 }
 

@@ -1,0 +1,41 @@
+// Numbers as people read them. All times are seconds, all rates requests a second.
+
+const fixed = (value, digits) => value.toLocaleString("en-GB",
+  {minimumFractionDigits: digits, maximumFractionDigits: digits});
+// Three figures that mean something.
+const short = (value) => fixed(value, value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2);
+
+export const count = (value) => (value ?? 0).toLocaleString("en-GB");
+
+export function rate(perSecond) {
+  if (perSecond === null || perSecond === undefined) return "no limit";
+  if (perSecond === 0 || perSecond >= 1) return `${short(perSecond)}/s`;
+  if (perSecond * 60 >= 1) return `${short(perSecond * 60)}/min`;
+  return `${short(perSecond * 3600)}/h`;
+}
+
+export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}\u00a0%`;
+export const signed = (value, digits = 1) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${fixed(Math.abs(value), digits)}`;
+
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; ++unit) value /= 1024;
+  return `${unit === 0 ? value : short(value)} ${units[unit]}`;
+}
+
+export function duration(seconds) {
+  if (seconds < 0.0005) return "0 s";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${fixed(seconds, seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
+}
+
+// Whole, and coarse: it changes under the reader's eyes.
+export function age(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h`;
+}
