@@ -45,6 +45,7 @@ def suites(out: str) -> list[tuple[str, list[str]]]:
     ]
     scripts = [
         ("provider", [sys.executable, "tests/support/provider_test.py"]),
+        ("browser", [sys.executable, "tests/browser/run.py", "--backoffd", os.path.join(out, "backoffd")]),
         ("persistence", [sys.executable, "tests/persistence/run.py", "--backoffd", os.path.join(out, "backoffd")]),
         ("experiment", [sys.executable, "tests/experiment/run.py", "--backoffd", os.path.join(out, "backoffd")]),
         ("clients", ["/usr/bin/python3", "tests/clients/run.py", "--backoffd", os.path.join(out, "backoffd")]),

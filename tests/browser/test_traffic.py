@@ -1,0 +1,120 @@
+"""The dashboard while something happens: a gate is flipped, a limit is reduced and given back, a key reset, a token asked."""
+
+from __future__ import annotations
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from webdriver import Browser
+from world import World
+
+BINARY = Path()
+SCREENSHOTS = Path()
+
+STATE = "document.querySelector('.key .badge')?.dataset.state"
+PROVIDER = {"name": "archive", "hosts": ["127.0.0.1"], "limits": ["40/SECOND"]}
+TOKEN = "correct-horse-battery-staple"
+
+
+class TrafficTest(unittest.TestCase):
+    def begin(self, config: dict, rules: str = "") -> World:
+        world = World(BINARY, config, rules)
+        self.addCleanup(world.close)
+        self.browser = Browser()
+        self.addCleanup(self.browser.stop)
+        self.browser.size(1440, 900)
+        self.browser.open(world.url + "/")
+        self.browser.until("document.querySelectorAll('.gate').length === 2")
+        return world
+
+    def choose(self, gate: str, mode: str, share: str = "") -> None:
+        self.browser.click(f"input[name='mode-{gate}'][value='{mode}']")
+        if share:
+            self.browser.script(f"document.getElementById('share-{gate}').value = ''")
+            self.browser.type(f"#share-{gate}", share)
+        self.browser.click(f"form[aria-label='Flip {gate}'] button[type='submit']")
+
+    def test_a_reduction_appears_and_goes_when_the_server_gives_way(self) -> None:
+        learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
+        world = self.begin(learning, "/bytes/* limit=bucket:10/s")
+        world.load(16, "/bytes/1KiB/a", 150)
+        self.browser.until(f"['reducing', 'recovering'].includes({STATE})", patience=60)
+        self.browser.until("document.querySelector('.key .rate').textContent.includes('−')")
+        self.browser.until("document.querySelector('.chart .limit').getAttribute('d').includes('V')")
+        self.browser.until("document.querySelector('.chart .refused').getAttribute('d').length > 0")
+        self.assertRegex(self.browser.script("return document.querySelector('.chart').getAttribute('aria-label')"), "refused")
+        self.assertTrue(self.browser.script("return document.querySelector('.key .why').textContent"))
+        self.assertIn("(1)", self.browser.until(f"['reducing'].includes({STATE}) ? document.title : '(1)'"))
+        self.browser.screenshot(SCREENSHOTS / "reduced.png")
+        world.rules("")
+        self.browser.until(f"{STATE} === 'normal'", patience=120)
+        self.browser.screenshot(SCREENSHOTS / "given-back.png")
+        self.assertEqual(self.browser.console(), [])
+
+    def test_a_key_is_reset_after_a_question(self) -> None:
+        learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
+        world = self.begin(learning, "/bytes/* limit=bucket:5/s")
+        world.load(8, "/bytes/1KiB/a", 30)
+        self.browser.until(f"['reducing', 'recovering'].includes({STATE})", patience=60)
+        world.rules("")
+        self.browser.click(".key-head button")
+        self.assertTrue(self.browser.script("return document.getElementById('ask-reset').open"))
+        self.browser.click("#ask-reset [value=cancel]")
+        self.assertIn(world.told("/learning")["providers"]["archive@127.0.0.1"]["status"], ("reducing", "recovering"))
+        self.browser.click(".key-head button")
+        self.browser.click("#ask-reset .main")
+        self.browser.until(f"['unknown', 'normal'].includes({STATE})")
+        self.browser.until("document.getElementById('announcement').textContent.includes('forgotten')")
+
+    def test_a_gate_is_flipped_for_a_share_and_taken_back(self) -> None:
+        world = self.begin({"gates": {"contextual-retry": {"mode": "shadow", "unit": "client", "washout": "5s"}}})
+        before = world.gate("contextual-retry")
+        self.choose("contextual-retry", "on", "25")
+        self.browser.until("document.querySelector('#gate-list .badge').textContent.includes('on, 25 %')")
+        # All that was not asked about stays as it was.
+        self.assertEqual(world.gate("contextual-retry"), before | {"mode": "on", "percentage": 25.0})
+        self.browser.until("document.getElementById('announcement').textContent.includes('25 percent')")
+        self.browser.click("#gate-list .gate button.small")
+        self.browser.until("document.querySelector('#gate-list .badge').textContent.includes('shadow')")
+        self.assertEqual(world.gate("contextual-retry"), before)
+
+    def test_a_change_that_is_begun_is_not_lost_to_the_next_event(self) -> None:
+        self.begin({})
+        self.browser.click("input[name='mode-contextual-retry'][value='on']")
+        self.browser.script("return new Promise((done) => setTimeout(done, 2500))")
+        self.assertTrue(self.browser.script("return document.querySelector(\"input[value='on']\").checked"))
+        self.browser.click("form[aria-label='Flip contextual-retry'] button[type='button']")
+        self.assertTrue(self.browser.script("return document.querySelector(\"input[value='off']\").checked"))
+
+    def test_both_arms_are_side_by_side(self) -> None:
+        world = self.begin({"gates": {"contextual-retry": {"mode": "on", "percentage": 50}}})
+        for i in range(40):
+            world.get(f"/bytes/10/{i}")
+        cell = "document.querySelector('.arms:not([hidden]) tbody tr td:nth-child({})')?.textContent"
+        arms = [int(self.browser.until(cell.format(i))) for i in (2, 3)]
+        self.assertTrue(all(arms) and sum(arms) <= 40, arms)
+        self.assertIn("not enough data", self.browser.script("return document.querySelector('.verdict').textContent"))
+
+    def test_the_token_is_asked_for_and_kept_in_the_tab_alone(self) -> None:
+        file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "token"
+        file.write_text(TOKEN + "\n")
+        file.chmod(0o600)
+        world = self.begin({"admin": {"token_file": str(file)}})
+        asks = "document.getElementById('ask-token').open"
+        self.choose("contextual-retry", "on")
+        self.browser.until(asks)
+        self.browser.type("#token", "not-the-right-token")
+        self.browser.click("#ask-token .main")
+        self.browser.until("document.querySelector('#ask-token .error')")
+        self.assertEqual(world.gate("contextual-retry")["mode"], "off")
+        self.browser.type("#token", TOKEN)
+        self.browser.click("#ask-token .main")
+        self.browser.until("document.querySelector('#gate-list .badge').dataset.state === 'on'")
+        self.assertEqual(world.gate("contextual-retry")["mode"], "on")
+        self.choose("contextual-retry", "off")
+        self.browser.until("document.querySelector('#gate-list .badge').dataset.state === 'unknown'")
+        self.assertFalse(self.browser.script(f"return {asks}"))
+        kept = self.browser.script("return [document.cookie, localStorage.length, location.href, sessionStorage.length]")
+        self.assertEqual(kept, ["", 0, world.url + "/", 1])
+        self.assertNotIn(TOKEN, self.browser.script("return document.documentElement.outerHTML"))
