@@ -77,6 +77,10 @@ void Tunnel::move(Direction& direction) {
 }
 
 void Tunnel::move_buffered(Direction& direction) {
+  if (direction.to.cut_short()) {
+    direction.ended = true;  // nobody is there to take it
+    return;
+  }
   const std::size_t room = direction.to.out_room(worker_.config.limits.body_buffer);
   const std::size_t size = std::min(room, direction.from.in_size());
   if (size > 0) {
@@ -86,10 +90,16 @@ void Tunnel::move_buffered(Direction& direction) {
     direction.to.touch();
     direction.to.tell_when_flushed();  // then splicing may begin
   }
-  if (direction.to.write_failed() || direction.from.failed()) {
+  // Many servers leave out the end of TLS, because what runs inside has one of its own. Passed on as it is.
+  const bool cut_short = direction.from.cut_short();
+  if (direction.to.write_failed() || (direction.from.failed() && !cut_short)) {
     failed_ = true;
-  } else if (direction.from.read_ended() && direction.from.in_size() == 0) {
-    direction.to.end_write();
+  } else if ((direction.from.read_ended() || cut_short) && direction.from.in_size() == 0) {
+    if (cut_short) {
+      direction.to.cut_write();
+    } else {
+      direction.to.end_write();
+    }
     direction.ended = direction.to.flushed() || direction.to.write_ended();
   }
 }

@@ -58,6 +58,8 @@ class Stream final : private Loop::EndOfTurn {
 
   bool read_ended() const { return read_ended_; }  // the peer sends no more; in() may still hold its last bytes
   bool failed() const { return failed_; }          // reading ended by a reset or an error
+  // failed(), but by nothing worse than an end that TLS does not vouch for. What has come before it is in in().
+  bool cut_short() const { return failed_ && transport_ && transport_->cut_short(); }
   // Nothing more can be written. The peer's last words may still be readable: a server that refuses an upload answers,
   // then resets.
   bool write_failed() const { return write_failed_ || failed_; }
@@ -70,6 +72,11 @@ class Stream final : private Loop::EndOfTurn {
 
   // No more output after what is in out(): FIN (or close_notify) follows it.
   void end_write();
+  // The same without close_notify: what went before it may not be all there was.
+  void cut_write() {
+    end_said_ = true;
+    end_write();
+  }
   // What the kernel knows about a peer whose bytes nobody reads: has it ended its side, has it gone altogether (RST)?
   bool peer_ended() const;
   bool peer_reset() const;

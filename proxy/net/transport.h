@@ -22,6 +22,9 @@ class Transport {
   // after it.
   virtual void shut_write(int fd) = 0;
 
+  // The peer has closed the connection in good order, but without the word that nothing is missing (close_notify).
+  virtual bool cut_short() const = 0;
+
   // It holds bytes that read() would give although the socket is silent.
   virtual bool has_input() const = 0;
   // It holds bytes of its own that the socket has not taken yet; write() sends them.

@@ -33,6 +33,7 @@ class TlsTransport final : public Transport {
   Io read(int fd, evbuffer* in, std::size_t room) override;
   Io write(int fd, evbuffer* out) override;
   void shut_write(int fd) override;
+  bool cut_short() const override { return failure_ == TlsFailure::closed && !wire_failed_; }
   bool has_input() const override { return has_input_; }
   bool has_output() const override { return !unsent_.empty() || to_begin_; }
   bool takes_output() const override { return SSL_is_init_finished(ssl_.get()) == 1; }

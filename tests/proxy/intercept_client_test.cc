@@ -38,6 +38,7 @@ TEST(PassThroughLearned, AClientThatTurnsTheCertificateDownIsTunnelledFromThenOn
   EXPECT_EQ("127.0.0.1", learned(play)[0].client);
   EXPECT_EQ("127.0.0.1", learned(play)[0].host);
   EXPECT_EQ("alert unknown ca", learned(play)[0].why);
+  ASSERT_TRUE(all_closed(play));  // learned first, counted after it
   EXPECT_EQ(1u, failures(play));
   EXPECT_EQ(1u, refused(play.proxy(), "client_rejected_certificate"));
   const std::string log = play.log_lines();
