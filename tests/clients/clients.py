@@ -125,6 +125,7 @@ class Client:
     name: str
     download: Callable[..., Done]
     missing: Callable[[], str]  # why it cannot be tried here; "" if it can
+    tunnels_http: Callable[[], bool] = lambda: False  # it asks for a tunnel for plain http too
 
 
 CLIENTS = [
@@ -137,5 +138,5 @@ CLIENTS = [
     Client("httpx", python_library("httpx"), _library("httpx")),
     Client("aiohttp", python_library("aiohttp"), _library("aiohttp")),
     Client("node-http", node("http"), _program("node")),
-    Client("node-fetch", node("fetch"), _fetch_missing),
+    Client("node-fetch", node("fetch"), _fetch_missing, lambda: not node_reads_proxy_variables()),  # undici does
 ]
