@@ -1,7 +1,7 @@
 // The names that the log and the metrics use, as sentences, with a sign for each state.
 
 export const keyStates = {
-  unknown: ["○", "no answer yet"],
+  unknown: ["○", "nothing learned"],
   normal: ["●", "normal"],
   reducing: ["▼", "reduced"],
   recovering: ["▲", "recovering"],
