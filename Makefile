@@ -16,7 +16,7 @@ OPT.release := -O2 -g1
 OPT.asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT.tsan := -O1 -g1 -fsanitize=thread -fno-omit-frame-pointer
 OPT.fuzz := -O1 -g1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
-OPT := $(OPT.$(VARIANT))
+OPT = $(OPT.$(VARIANT))
 
 # llhttp: a package of its own where the distribution has one, else the C sources that come with node-llhttp. Strict
 # mode is not optional: without it "Host : a" and a bare CR pass.
@@ -121,6 +121,11 @@ run: build ## set up, build and serve on 127.0.0.1:8080 (ARGS="..." adds flags)
 	@exec $(OUT)/backoffd $(ARGS)
 
 # --- tests ------------------------------------------------------------------------------------------------------------
+
+# Most of the time of a fresh `make test` is the compiler's, and the tests' own code is not what takes long to run.
+$(OBJ)/tests/%.o: OPT.release := -O0 -g1
+$(OBJ)/tests/policy/%.o: OPT.release := -O1 -g1
+$(OBJ)/tests/bench/%.o: OPT.release := -O2 -g1
 
 $(OUT)/policy-test: $(call objects,$(wildcard tests/policy/*_test.cc)) $(POLICY_LIB)
 	$(call link,$(GTEST_LIBS))
