@@ -18,11 +18,12 @@ class World:
 
     def __init__(self, binary: Path, config: dict | None = None, rules: str = "") -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="backoffd-browser-")
-        self.provider = ProviderProcess()
-        self.rules(rules)
         file = Path(self.folder.name) / "config.json"
         file.write_text(json.dumps({"state_dir": self.folder.name, "access_log": "off", "workers": 1} | (config or {})))
+        # The proxy first: where it cannot start, nothing is left running.
         self.proxy = ProxyProcess(binary, Path(self.folder.name) / "log", "--config", str(file))
+        self.provider = ProviderProcess()
+        self.rules(rules)
         self.url = f"http://127.0.0.1:{self.proxy.admin_port}"
         self._loads: list[threading.Thread] = []
         self._stop = threading.Event()
