@@ -32,10 +32,16 @@ class LearningProxy(ProxyProcess):
 
     def __init__(self, binary: Path, log: Path, state: Path, **more: object) -> None:
         self.log = log
+        before = self._starts()
         super().__init__(
             binary, log, "--workers", "2", "--access-log", "off", "--enable-provider-learning",
             "--provider-learning-path", str(state), **more,
         )  # fmt: skip
+        # Its port takes connections a little before it has read what it knows.
+        wait_for(lambda: self._starts() > before)
+
+    def _starts(self) -> int:
+        return self.log.read_text().count(" serves on ") if self.log.exists() else 0
 
     def learning(self) -> dict:
         """GET /learning, by key."""
