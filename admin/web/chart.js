@@ -72,8 +72,7 @@ export class Chart {
     const spans = heldSpans(shown);
     d("held", spans.map(([from, to]) => `M${x(from)} 0H${x(to)}V${kHeight}H${x(from)}Z`).join(""));
     d("held-line", spans.map(([from, to]) => `M${x(from)} ${kHeight}H${x(to)}`).join(""));
-    d("refused", columns.map(({refused}, i) =>
-      refused > 0 ? `M${((i + 0.5) * kWidth / columns.length).toFixed(1)} ${kHeight}v${-Math.min(30, 10 + refused)}` : "").join(""));
+    d("refused", refusedPath(columns));
 
     this.#labels(top, span);
     setAttribute(this.element, "aria-label", summary(shown, span));
@@ -117,8 +116,9 @@ export class Chart {
     const sample = shown.findLast((one) => one.time <= time) ?? shown[0];
     const column = columns[Math.min(columns.length - 1, Math.floor(this.#pointer * columns.length))];
     for (const end of ["x1", "x2"]) setAttribute(this.#cursor, end, this.#pointer * kWidth);
+    const sent = column.sent * columns.length / span;
     setText(this.#reading, `${format.duration(Math.max(0, now - sample.time)).replace(" 0 s", "")} ago: limit ` +
-      `${format.rate(sample.effective)}, sent ${format.rate(column.sent * columns.length / span)}, ${sample.queued} waiting` +
+      `${format.rate(sample.effective)}, sent ${format.rate(sent)}, ${sample.queued} waiting` +
       (column.refused > 0 ? `, ${column.refused} refused` : "") + (held(sample.state) ? `, ${sample.state}` : ""));
     this.#reading.style.left = this.#pointer < 0.5 ? "" : "48px";
     this.#reading.style.right = this.#pointer < 0.5 ? "4px" : "";
@@ -143,6 +143,12 @@ function sentPath(columns, step, y) {
   const width = kWidth / columns.length;
   const path = columns.map(({sent}, i) => `V${y(sent / step)}H${((i + 1) * width).toFixed(1)}`).join("");
   return `M0 ${kHeight}${path}V${kHeight}Z`;
+}
+
+function refusedPath(columns) {
+  const middle = (i) => ((i + 0.5) * kWidth / columns.length).toFixed(1);
+  const mark = ({refused}, i) => (refused > 0 ? `M${middle(i)} ${kHeight}v${-Math.min(30, 10 + refused)}` : "");
+  return columns.map(mark).join("");
 }
 
 // A line that stays level until the value changes, and the area below it. Breaks where there is no value or no sample.
@@ -194,7 +200,7 @@ function summary(shown, span) {
   const sum = (name) => shown.reduce((total, sample) => total + sample[name], 0);
   const limits = shown.map((sample) => sample.effective).filter((value) => value !== null);
   const lowest = limits.length > 0 ? ` The lowest was ${format.rate(Math.min(...limits))}.` : "";
-  return `Last ${format.duration(span).replace(" 0 s", "")}: limit in force ${format.rate(last.effective)}, configured ` +
-    `${format.rate(last.configured)}.${lowest} ${format.count(sum("sent"))} requests sent, ` +
+  return `Last ${format.duration(span).replace(" 0 s", "")}: limit in force ${format.rate(last.effective)}, ` +
+    `configured ${format.rate(last.configured)}.${lowest} ${format.count(sum("sent"))} requests sent, ` +
     `${format.count(sum("refused"))} refused.`;
 }

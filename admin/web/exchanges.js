@@ -16,8 +16,8 @@ export function showExchanges(state) {
   const fresh = state.exchanges.recent.filter(({id}) => !known.has(id));
   recent = [...fresh, ...recent].sort((a, b) => b.ended - a.ended).slice(0, kMostRecent);
 
-  setText(byId("flight-count"), total > flying.length ? `${format.count(total)}; the oldest ${flying.length} are shown` :
-    total > 0 ? format.count(total) : "");
+  const cut = total > flying.length ? `; the oldest ${flying.length} are shown` : "";
+  setText(byId("flight-count"), total > 0 ? `${format.count(total)}${cut}` : "");
   fill(byId("flight"), flying, makeFlying, updateFlying);
   setText(byId("recent-count"), recent.length > 0 ? `the last ${recent.length}` : "");
   fill(byId("recent"), recent, makeRecent, (row, exchange) => updateRecent(row, exchange, now));
@@ -30,7 +30,7 @@ function fill(section, exchanges, make, update) {
   reconcile(table.tBodies[0], exchanges, ({id}) => id, make, update);
 }
 
-// The roles are those that cells have anyway; a narrow page lays rows out as blocks, and some browsers then forget them.
+// The roles are those that cells have anyway: a narrow page lays rows out as blocks, and some browsers forget them.
 const cell = (kind, ...content) => el("td", {role: "cell", class: kind}, ...content);
 const number = (kind = "") => cell(`number ${kind}`);
 

@@ -15,7 +15,8 @@ export function rate(perSecond) {
 }
 
 export const percent = (share, digits = 1) => `${fixed(100 * share, digits)}\u00a0%`;
-export const signed = (value, digits = 1) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${fixed(Math.abs(value), digits)}`;
+const sign = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±");
+export const signed = (value, digits = 1) => `${sign(value)}${fixed(Math.abs(value), digits)}`;
 
 export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -123,7 +123,8 @@ function describeReason(key, now) {
   const paused = until > 0 ? `Nothing is sent for another ${format.duration(until)}. ` : "";
   if (!key.reason) return paused;
   const sentence = key.reason[0].toUpperCase() + key.reason.slice(1);
-  return `${paused}${sentence}${/[.!?]$/.test(sentence) ? "" : "."} (${format.age(now - Date.parse(key.changed) / 1000)} ago)`;
+  const ago = format.age(now - Date.parse(key.changed) / 1000);
+  return `${paused}${sentence}${/[.!?]$/.test(sentence) ? "" : "."} (${ago} ago)`;
 }
 
 function showMinutes(body, samples, now) {
@@ -146,7 +147,8 @@ async function reset(key, parts) {
     `The configured limit of ${key} is used in full at once, and what its server says is learned anew.`));
   if (!agreed) return;
   try {
-    if (await post(`learning/${encodeURIComponent(key)}/reset`, {})) announce(`What was learned of ${key} is forgotten.`);
+    const told = await post(`learning/${encodeURIComponent(key)}/reset`, {});
+    if (told) announce(`What was learned of ${key} is forgotten.`);
   } catch (error) {
     parts.why.hidden = false;
     setText(parts.why, error.message);

@@ -50,7 +50,8 @@ function showWelcome(state) {
   const proxy = `http://${reachable(state.listeners[0] ?? "127.0.0.1:8080")}`;
   welcome.append(
     el("h3", {}, "Nothing has come through yet"),
-    el("p", {}, "Point a downloader at this proxy, and each host it asks appears here with its limit and how it answers."),
+    el("p", {}, "Point a downloader at this proxy, and each host it asks appears here with its limit and " +
+      "how it answers."),
     el("pre", {tabindex: "0", "aria-label": "Commands to try"},
       `export http_proxy=${proxy} https_proxy=${proxy}\ncurl -sI http://example.org/\n\n# or for one command\n` +
       `curl -x ${proxy} http://example.org/`),

@@ -34,7 +34,9 @@ def main() -> int:
         return 0
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
     failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
+    # A class whose set-up fails is one failure, and none of its tests has run.
+    passed = max(0, result.testsRun - failed - len(result.skipped))
+    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""The page itself: what is on it, how it is told to assistive technology, by keyboard, narrow, dark, and disconnected."""
+"""The page itself: what is on it, how it is told to assistive technology, by keyboard, narrow, dark, disconnected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ let worst = {ratio: 21};
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
-  if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('.unseen, noscript, .skip')) continue;
+  if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+  if (element.closest('.unseen, noscript, .skip')) continue;
   const a = luminance(colour(getComputedStyle(element).color)), b = luminance(behind(element));
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   if (ratio < worst.ratio) worst = {ratio, text: walker.currentNode.data.trim(), of: element.className};
@@ -116,8 +117,10 @@ class PageTest(unittest.TestCase):
             if self.browser.script("return document.activeElement.name === 'mode-contextual-retry'"):
                 break
             self.browser.keys(TAB)
-            outline = "getComputedStyle(document.activeElement.matches('.choice input') ? " \
-                "document.activeElement.nextElementSibling : document.activeElement).outlineStyle"  # fmt: skip
+            outline = (
+                "getComputedStyle(document.activeElement.matches('.choice input') ? "
+                "document.activeElement.nextElementSibling : document.activeElement).outlineStyle"
+            )
             self.assertNotEqual(self.browser.script(f"return {outline}"), "none")
         self.browser.keys(RIGHT)
         self.assertEqual(self.browser.script("return document.activeElement.value"), "shadow")
@@ -133,8 +136,10 @@ class PageTest(unittest.TestCase):
         self.open()
         self.with_traffic()
         self.assertEqual(self.browser.script("return document.documentElement.scrollWidth"), 320)
-        outside = "[...document.querySelectorAll('main *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, thead')" \
-            " && e.getBoundingClientRect().right > 321).map((e) => e.outerHTML.slice(0, 80))"  # fmt: skip
+        outside = (
+            "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && !e.closest('.unseen, thead') "
+            "&& e.getBoundingClientRect().right > 321).map((e) => e.outerHTML.slice(0, 80))"
+        )
         self.assertEqual(self.browser.script(f"return {outside}"), [])
         self.browser.screenshot(SCREENSHOTS / "phone.png")
 
@@ -163,5 +168,6 @@ class PageTest(unittest.TestCase):
         self.browser.until(LIVE)
         world.proxy.stop()
         self.browser.until("document.getElementById('connection').dataset.state === 'lost'")
-        self.assertIn("does not answer", self.browser.until("document.querySelector('#banner:not([hidden])')?.textContent"))
+        banner = self.browser.until("document.querySelector('#banner:not([hidden])')?.textContent")
+        self.assertIn("does not answer", banner)
         self.browser.until("document.getElementById('announcement').textContent.includes('lost')")

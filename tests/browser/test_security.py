@@ -31,7 +31,8 @@ await attempt("flip as text", async () => read(await fetch(admin + "/gates/conte
   {method: "POST", body: "true", mode: "no-cors"})));
 await attempt("flip with a blob's type", async () => read(await fetch(admin + "/gates/contextual-retry",
   {method: "POST", body: new Blob(["true"], {type: "application/json"}), mode: "no-cors"})));
-await attempt("beacon", async () => `${navigator.sendBeacon(admin + "/drain", new Blob(["{}"], {type: "text/plain"}))}`);
+const blob = new Blob(["{}"], {type: "text/plain"});
+await attempt("beacon", async () => `${navigator.sendBeacon(admin + "/drain", blob)}`);
 const element = (name, tag, attribute, path) => attempt(name, () => new Promise((resolve) => {
   const made = document.createElement(tag);
   made.onload = () => resolve("loaded");
