@@ -13,8 +13,9 @@ CXX := $(if $(filter fuzz,$(VARIANT)),clang++,g++)
 CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
 WARN := -Wall -Wextra -Wshadow -Werror
 OPT.release := -O2 -g1
-OPT.asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT.tsan := -O1 -g1 -fsanitize=thread -fno-omit-frame-pointer
+# Instrumented, std::regex looks uninitialized to GCC.
+OPT.asan := -O1 -g1 -Wno-maybe-uninitialized -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT.tsan := -O1 -g1 -Wno-maybe-uninitialized -fsanitize=thread -fno-omit-frame-pointer
 OPT.fuzz := -O1 -g1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 OPT = $(OPT.$(VARIANT))
 
