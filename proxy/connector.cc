@@ -7,10 +7,7 @@ namespace backoffd::proxy {
 
 using policy::OutcomeKind;
 
-std::string Origin::authority() const {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
-}
+std::string Origin::authority() const { return authority_with_port(host, port); }
 
 std::string Origin::pool_key() const {
   if (parent == nullptr) return (tls ? "s " : "") + authority();

@@ -40,10 +40,7 @@ Result<std::string> read_credentials(const std::string& path) {
 
 }  // namespace
 
-std::string ParentProxy::authority() const {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
-}
+std::string ParentProxy::authority() const { return authority_with_port(host, port); }
 
 Result<ParentProxy> parse_proxy_url(std::string_view url) {
   constexpr std::string_view kScheme = "http://";

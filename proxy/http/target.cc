@@ -129,17 +129,9 @@ TargetResult parse_connect(std::string_view text) {
 }  // namespace
 
 std::string Target::authority() const {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  std::string text;
-  text.reserve(host.size() + 8);
-  if (ipv6) text += '[';
-  text += host;
-  if (ipv6) text += ']';
+  std::string text = authority_with_port(host, port);
   const std::uint16_t usual = https ? 443 : 80;
-  if (port != usual || form == Form::authority) {
-    text += ':';
-    text += std::to_string(port);
-  }
+  if (port == usual && form != Form::authority) text.resize(text.rfind(':'));
   return text;
 }
 
@@ -190,6 +182,16 @@ TargetResult parse_target_within(const Head& request, const Target& tunnel) {
   target.host = tunnel.host;
   target.port = tunnel.port;
   return {std::move(target), true, {}};
+}
+
+std::string authority_with_port(std::string_view host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string_view::npos;
+  std::string text;
+  text.reserve(host.size() + 8);
+  if (ipv6) text += '[';
+  text += host;
+  if (ipv6) text += ']';
+  return text += ':' + std::to_string(port);
 }
 
 bool parse_authority(std::string_view text, std::string& host, std::uint16_t& port) {

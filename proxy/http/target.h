@@ -39,6 +39,9 @@ TargetResult parse_target(const Head& request);
 // REQUIRES: `tunnel` is the target of its CONNECT.
 TargetResult parse_target_within(const Head& request, const Target& tunnel);
 
+// The same with the port always there: "name:443", "[::1]:80". `host` as Target::host has it.
+std::string authority_with_port(std::string_view host, std::uint16_t port);
+
 // host[:port] of a configuration ("127.0.0.1:8080", "[::1]:80", "name:443"): true and filled in when well-formed.
 bool parse_authority(std::string_view text, std::string& host, std::uint16_t& port);
 
