@@ -3,7 +3,7 @@
 
 #include "admin/ca_action.h"
 #include "admin/cli.h"
-#include "admin/client_commands.h"
+#include "admin/command_result.h"
 #include "admin/config.h"
 
 namespace backoffd::admin {

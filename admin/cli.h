@@ -17,6 +17,7 @@ struct Command {
   enum class Kind {
     run,              // the proxy
     check,            // tell what is wrong with the configuration
+    health,           // whether a running proxy serves
     exec,             // the proxy for one command
     env,              // print the settings that point tools at a running proxy
     ca,               // the certificate authority of intercepted hosts
@@ -39,6 +40,7 @@ struct Command {
   bool quiet = false;
   EnvFormat env_format = EnvFormat::sh;  // with Kind::env
   CaAction ca_action{};                  // with Kind::ca
+  policy::Duration patience{};           // with Kind::health
 };
 
 // `arguments` without the program's name. An error is a sentence about the flag that is wrong.

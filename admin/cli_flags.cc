@@ -19,6 +19,9 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("ADDRESS:PORT")
       ->multi_option_policy(once)
       ->group(kRunning);
+  app.add_option("--token-file", flags.token_file, "file of the admin interface's bearer token")
+      ->type_name("FILE")
+      ->group(kRunning);
   app.add_option("--workers", flags.workers, "threads; 0: one a core")->type_name("N")->group(kRunning);
   app.add_option("--state-dir", flags.state_dir, "folder of learned state")->type_name("DIR")->group(kRunning);
   app.add_option("--allow", flags.allow, "address, range or host that may be reached although private; may be repeated")
@@ -64,7 +67,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--check", flags.check, "tell everything that is wrong with the configuration, and end")->group(kAsking);
   app.add_flag("--provider-learning-status", flags.status, "what a running proxy has learned, or what its file holds")
       ->group(kAsking);
-  app.add_option("--output", flags.output, "form of --provider-learning-status")
+  app.add_option("--output", flags.output, "for people, or for programs")
       ->type_name("table|json")
       ->check(CLI::IsMember({"table", "json"}).description(""))
       ->group(kAsking);
@@ -82,6 +85,7 @@ policy::Result<std::vector<Assignment>> assignments_of(const Flags& flags) {
     out.push_back({"--listen", "listen", json::Array(flags.listen.begin(), flags.listen.end())});
   }
   add("--admin", "admin.listen", flags.admin);
+  add("--token-file", "admin.token_file", flags.token_file);
   add("--workers", "workers", flags.workers);
   add("--state-dir", "state_dir", flags.state_dir);
   for (const std::string& one : flags.allow) {

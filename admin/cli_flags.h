@@ -1,4 +1,4 @@
-// The flags of the command line: what CLI11 fills in, and the keys they stand for. CLI11 is known to cli*.cc alone.
+// The flags that every subcommand takes, too: what CLI11 fills in, and the keys they stand for.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -16,7 +16,7 @@ namespace backoffd::admin {
 struct Flags {
   std::vector<std::string> listen, allow, set, upstream_ca;
   std::string intercept, ca, ca_cert, ca_key;
-  std::string config, admin, workers, state_dir, connect_ports, access_log, learning_path;
+  std::string config, admin, token_file, workers, state_dir, connect_ports, access_log, learning_path;
   std::optional<bool> contextual_retry, provider_learning;
   bool check = false, status = false, help_keys = false;
   std::string output = "table";
@@ -24,9 +24,10 @@ struct Flags {
   std::string ca_action, env_format = "sh";
   bool quiet = false;
   std::optional<double> percentage;
+  std::string timeout;
 };
 
-// The flags that every subcommand takes, too. `flags` outlives the parsing.
+// `flags` outlives the parsing.
 void add_flags(CLI::App& app, Flags& flags);
 
 // Flags that stand for a key. What is empty was not given.

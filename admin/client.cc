@@ -1,77 +1,156 @@
 #include "admin/client.h"
 
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "admin/address.h"
 #include "admin/json.h"
-#include "policy/text.h"
+#include "admin/units.h"
+#include "proxy/http/body.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/loop.h"
 
 namespace backoffd::admin {
 namespace {
 
+using policy::Error;
+using policy::Result;
+using proxy::BodyReader;
 using proxy::Endpoint;
+using proxy::HeadParser;
+using proxy::Loop;
 
-constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+constexpr proxy::HeadLimits kLimits{};
 constexpr std::size_t kLargestAnswer = 64 << 20;
 
-bool send_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
+// A call under way. Every wait ends at the deadline, however slowly the other side moves.
+class Conversation {
+ public:
+  Conversation(const Call& what, const Endpoint& to)
+      : what_(what),
+        to_(to),
+        until_(Loop::now() + what.patience),
+        fd_(::socket(to.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
 
-// Until the server closes; false, with errno, when it does not in time.
-bool receive_all(int fd, std::string& text) {
-  char part[16384];
-  while (text.size() < kLargestAnswer) {
-    const ssize_t n = ::recv(fd, part, sizeof part, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    if (n == 0) return true;
-    text.append(part, static_cast<std::size_t>(n));
+  Result<Answer> hold() {
+    if (!fd_) return failure(std::strerror(errno));
+    if (const std::string why = connect(); !why.empty()) return failure(why);
+    if (const std::string why = send(); !why.empty()) return failure(why);
+    return receive();
   }
-  errno = EFBIG;
-  return false;
-}
+
+ private:
+  Error failure(const std::string& why) const {
+    return {"", "no answer from the admin interface at " + to_.text() + ": " + why};
+  }
+
+  // Empty once one of `events`, or an error that the next call will tell, is there.
+  std::string wait(short events) {
+    for (;;) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - Loop::now());
+      if (left.count() <= 0) return "it took longer than " + format_duration(what_.patience);
+      pollfd watched[] = {{fd_.get(), events, 0}, {what_.cancel, POLLIN, 0}};
+      const int n = ::poll(watched, 2, static_cast<int>(std::min<std::int64_t>(left.count(), 3600'000)));
+      if (n < 0 && errno != EINTR) return std::strerror(errno);
+      if (n <= 0) continue;
+      if (watched[1].revents != 0) return "interrupted";
+      return "";
+    }
+  }
+
+  std::string connect() {
+    sockaddr_storage address{};
+    const socklen_t size = to_.to(address);
+    if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0) return "";
+    if (errno != EINPROGRESS) return std::strerror(errno);
+    if (std::string why = wait(POLLOUT); !why.empty()) return why;
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    return error == 0 ? "" : std::strerror(error);
+  }
+
+  std::string send() {
+    std::string request =
+        what_.method + " " + what_.path + " HTTP/1.1\r\nHost: " + to_.text() + "\r\nConnection: close\r\n";
+    if (!what_.token.empty()) request += "Authorization: Bearer " + what_.token + "\r\n";
+    if (what_.method == "POST") {
+      request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(what_.body.size()) + "\r\n";
+    }
+    request += "\r\n" + what_.body;
+    for (std::string_view left = request; !left.empty();) {
+      const ssize_t n = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL);
+      if (n > 0) {
+        left.remove_prefix(static_cast<std::size_t>(n));
+      } else if (errno == EAGAIN) {
+        if (std::string why = wait(POLLOUT); !why.empty()) return why;
+      } else if (errno != EINTR) {
+        return std::strerror(errno);
+      }
+    }
+    return "";
+  }
+
+  // More of the answer; empty, too, at its end.
+  std::string read_more() {
+    for (;;) {
+      char part[16384];
+      const ssize_t n = ::recv(fd_.get(), part, sizeof part, 0);
+      if (n > 0) evbuffer_add(in_.get(), part, static_cast<std::size_t>(n));
+      ended_ = n == 0;
+      if (n >= 0) return "";
+      if (errno == EAGAIN) {
+        if (std::string why = wait(POLLIN); !why.empty()) return why;
+      } else if (errno != EINTR) {
+        return std::strerror(errno);
+      }
+    }
+  }
+
+  Result<Answer> receive() {
+    HeadParser parser(HeadParser::Kind::response, kLimits);
+    HeadParser::State head_state = HeadParser::State::more;
+    while (head_state == HeadParser::State::more) {
+      if (ended_) return failure("the connection was closed");
+      if (const std::string why = read_more(); !why.empty()) return failure(why);
+      head_state = parser.feed(in_.get());
+    }
+    if (head_state == HeadParser::State::error) return failure("that is no HTTP answer");
+    const proxy::Head head = parser.take();
+    const auto framed = proxy::frame_response(head, what_.method);
+    if (!framed.ok) return failure("that is no HTTP answer");
+    BodyReader body(framed.framing, kLimits);
+    const proxy::BufferPtr text = proxy::new_buffer();
+    for (;;) {
+      auto state = body.read(in_.get(), text.get(), kLargestAnswer - evbuffer_get_length(text.get()));
+      if (ended_ && state == BodyReader::State::more) state = body.end();
+      if (state == BodyReader::State::error) return failure("the answer broke off");
+      if (state == BodyReader::State::done) break;
+      if (evbuffer_get_length(text.get()) >= kLargestAnswer) return failure("the answer is too long");
+      if (const std::string why = read_more(); !why.empty()) return failure(why);
+    }
+    Answer answer{head.status(), std::string(evbuffer_get_length(text.get()), '\0')};
+    evbuffer_remove(text.get(), answer.body.data(), answer.body.size());
+    return answer;
+  }
+
+  const Call& what_;
+  const Endpoint& to_;
+  const policy::MonoTime until_;
+  const proxy::Fd fd_;
+  const proxy::BufferPtr in_ = proxy::new_buffer();
+  bool ended_ = false;  // the other side has said all it will
+};
 
 }  // namespace
 
-policy::Result<Answer> call(const Call& what) {
+Result<Answer> call(const Call& what) {
   const Endpoint to = reachable(what.admin);
-  const auto fail = [&](const std::string& why) {
-    return policy::Error{"", "no answer from the admin interface at " + to.text() + ": " + why};
-  };
-  const proxy::Fd fd(::socket(to.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail(std::strerror(errno));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  sockaddr_storage address{};
-  const socklen_t size = to.to(address);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return fail(std::strerror(errno));
-
-  std::string request = what.method + " " + what.path + " HTTP/1.1\r\nHost: " + to.text() + "\r\nConnection: close\r\n";
-  if (!what.token.empty()) request += "Authorization: Bearer " + what.token + "\r\n";
-  if (what.method == "POST") {
-    request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(what.body.size()) + "\r\n";
-  }
-  request += "\r\n" + what.body;
-  std::string response;
-  if (!send_all(fd.get(), request) || !receive_all(fd.get(), response)) return fail(std::strerror(errno));
-
-  const auto end = response.find("\r\n\r\n");
-  const auto status = policy::parse_unsigned(
-      std::string_view(response).substr(0, 12).substr(std::min<std::size_t>(9, response.size())));
-  if (!response.starts_with("HTTP/1.1 ") || end == std::string::npos || !status) return fail("that is no HTTP answer");
-  return Answer{static_cast<int>(*status), response.substr(end + 4)};
+  return Conversation(what, to).hold();
 }
 
 std::string message_of(const Answer& answer) {

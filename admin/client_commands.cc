@@ -18,8 +18,6 @@ namespace {
 
 using proxy::Loop;
 
-CommandResult failed(std::string complaint) { return {.exit_code = 1, .out = {}, .complaint = std::move(complaint)}; }
-
 policy::Result<Answer> ask(const Config& config, Call what) {
   if (config.admin.listen == "off") return policy::Error{"admin.listen", "off: there is nobody to ask"};
   what.admin = *parse_listen(config.admin.listen);
@@ -58,8 +56,13 @@ CommandResult flip_gate(const Command& command, const Config& config, const std:
   body["mode"] = name(command.mode);
   if (command.percentage) body["percentage"] = *command.percentage;
   const std::string gate(name(command.gate));
-  const auto answer =
-      ask(config, {.admin = {}, .method = "POST", .path = "/gates/" + gate, .body = json::write(body), .token = token});
+  const auto answer = ask(config, {.admin = {},
+                                   .method = "POST",
+                                   .path = "/gates/" + gate,
+                                   .body = json::write(body),
+                                   .token = token,
+                                   .patience = kCallPatience,
+                                   .cancel = -1});
   if (!answer) return failed(answer.error().text());
   if (answer->status != 200) return failed(message_of(*answer));
   return {.exit_code = 0,
@@ -68,7 +71,13 @@ CommandResult flip_gate(const Command& command, const Config& config, const std:
 }
 
 CommandResult learning_status(const Command& command, const Config& config, const std::string& token) {
-  const auto answer = ask(config, {.admin = {}, .method = "GET", .path = "/learning", .body = {}, .token = token});
+  const auto answer = ask(config, {.admin = {},
+                                   .method = "GET",
+                                   .path = "/learning",
+                                   .body = {},
+                                   .token = token,
+                                   .patience = kCallPatience,
+                                   .cancel = -1});
   if (!answer) return status_of_file(learning_path(config), command.output, config, answer.error().text());
   if (answer->status != 200) return failed(message_of(*answer));
   const auto learning = json::parse(answer->body, json::Dialect::strict, {.bytes = 64 << 20, .depth = 16});

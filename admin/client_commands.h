@@ -4,16 +4,10 @@
 #include <string>
 
 #include "admin/cli.h"
+#include "admin/command_result.h"
 #include "admin/config_reader.h"
 
 namespace backoffd::admin {
-
-// What a command says and how it ends: text for standard output, complaints for standard error.
-struct CommandResult {
-  int exit_code = 0;
-  std::string out;
-  std::string complaint;
-};
 
 // `backoffd gate NAME MODE`: flips it by an admin call.
 CommandResult flip_gate(const Command& command, const Config& config, const std::string& token);

@@ -163,6 +163,15 @@ void read_gate_layers(GateId id, const Value& file, const std::vector<Assignment
   }
 }
 
+// The tree of a file. `repeated`: told of keys given twice.
+policy::Result<Value> parse_file(std::string_view file, Problems& repeated) {
+  if (file.empty()) return Value(json::Object());
+  auto document = json::parse(file, json::Dialect::with_comments);
+  if (!document) return document.error();
+  for (const std::string& path : document->repeated) repeated.push_back({path, "key given twice"});
+  return std::move(document->root);
+}
+
 }  // namespace
 
 Assignment assignment_of_text(std::string source, std::string_view path, std::string_view text) {
@@ -184,17 +193,9 @@ Assignment assignment_of_text(std::string source, std::string_view path, std::st
 Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments, const Config& defaults) {
   Loaded loaded{{defaults, {}}, {}};
   Problems& problems = loaded.problems;
-  Value root{json::Object()};
-  if (!file.empty()) {
-    auto document = json::parse(file, json::Dialect::with_comments);
-    if (!document) {
-      problems.push_back(document.error());
-    } else {
-      for (const std::string& path : document->repeated) problems.push_back({path, "key given twice"});
-      root = std::move(document->root);
-    }
-  }
-
+  auto parsed = parse_file(file, problems);
+  if (!parsed) problems.push_back(parsed.error());
+  Value root = parsed ? std::move(*parsed) : Value(json::Object());
   const Value file_tree = root;
   std::vector<Origin> origins;
   for (const Assignment& assignment : assignments) {
@@ -215,6 +216,32 @@ Loaded read_settings(std::string_view file, const std::vector<Assignment>& assig
     read_gate_layers(id, file_tree, assignments, loaded.settings, problems);
   }
   check_config(loaded.settings.config, problems);
+  tell_origins(problems, before, origins);
+  return loaded;
+}
+
+Loaded read_admin_settings(std::string_view file, const std::vector<Assignment>& assignments) {
+  constexpr std::string_view kSection = "admin";
+  Loaded loaded;
+  Problems& problems = loaded.problems;
+  Problems elsewhere;
+  const auto whole = parse_file(file, elsewhere);
+  const bool address_is_told = std::any_of(assignments.begin(), assignments.end(),
+                                           [](const Assignment& one) { return one.path == "admin.listen"; });
+  if (!whole && !address_is_told) problems.push_back(whole.error());
+  Value root{json::Object()};
+  if (const Value* section = whole ? whole->find(kSection) : nullptr) root[kSection] = *section;
+  std::vector<Origin> origins;
+  for (const Assignment& assignment : assignments) {
+    if (!is_below(assignment.path, kSection)) continue;
+    if (const auto path = assign(root, assignment)) {
+      origins.push_back({*path, assignment.source});
+    } else {
+      problems.push_back({assignment.source, no_such_place(assignment)});
+    }
+  }
+  const std::size_t before = problems.size();
+  read_object(config_keys(), loaded.settings.config, Place{root, "", problems});
   tell_origins(problems, before, origins);
   return loaded;
 }

@@ -47,6 +47,10 @@ struct Loaded {
 // What neither names is as in `defaults`.
 Loaded read_settings(std::string_view file, const std::vector<Assignment>& assignments, const Config& defaults = {});
 
+// What it takes to ask a running proxy: of everything only `admin` is read, and nothing else that may be wrong with the
+// configuration matters, nor what only the one who listens there must keep to.
+Loaded read_admin_settings(std::string_view file, const std::vector<Assignment>& assignments);
+
 // What no single key can tell: rules between keys (who may reach what, names given twice). Also brings addresses into
 // their canonical form. Part of read_settings().
 void check_config(Config& config, Problems& problems);

@@ -14,13 +14,16 @@ namespace {
 using policy::Error;
 using policy::Result;
 
-CommandResult failed(std::string complaint) { return {.exit_code = 1, .out = {}, .complaint = std::move(complaint)}; }
-
 // What a running proxy says its configuration is.
 Result<Config> ask(const Config& config) {
   if (config.admin.listen == "off") return Error{"admin.listen", "off: there is nobody to ask"};
-  const auto answer =
-      call({.admin = *parse_listen(config.admin.listen), .method = "GET", .path = "/config", .body = {}, .token = {}});
+  const auto answer = call({.admin = *parse_listen(config.admin.listen),
+                            .method = "GET",
+                            .path = "/config",
+                            .body = {},
+                            .token = {},
+                            .patience = kCallPatience,
+                            .cancel = -1});
   if (!answer) return answer.error();
   if (answer->status != 200) return Error{"", message_of(*answer)};
   Loaded loaded = read_settings(answer->body, {});

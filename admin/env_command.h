@@ -2,7 +2,7 @@
 #pragma once
 
 #include "admin/cli.h"
-#include "admin/client_commands.h"
+#include "admin/command_result.h"
 #include "admin/config.h"
 
 namespace backoffd::admin {

@@ -12,11 +12,15 @@ struct Variable {
   std::string_view name;  // without its prefix
   std::string_view path;
   bool is_switch;
+  bool is_shared = false;  // read with the other prefix, too
 };
-constexpr std::array<Variable, 3> kVariables = {{{"ENABLE_CONTEXTUAL_RETRY", "gates.contextual-retry", true},
-                                                 {"ENABLE_PROVIDER_LEARNING", "gates.provider-learning", true},
-                                                 {"PROVIDER_LEARNING_PATH", "learning.path", false}}};
-constexpr std::array<std::string_view, 2> kPrefixes = {"DOCSTOKG_", "BACKOFFD_"};  // the later one wins
+constexpr std::array<Variable, 5> kVariables = {{{"ENABLE_CONTEXTUAL_RETRY", "gates.contextual-retry", true, true},
+                                                 {"ENABLE_PROVIDER_LEARNING", "gates.provider-learning", true, true},
+                                                 {"PROVIDER_LEARNING_PATH", "learning.path", false, true},
+                                                 {"ADMIN", "admin.listen", false},
+                                                 {"ADMIN_TOKEN_FILE", "admin.token_file", false}}};
+constexpr std::string_view kOwnPrefix = "BACKOFFD_";
+constexpr std::array<std::string_view, 2> kPrefixes = {"DOCSTOKG_", kOwnPrefix};  // the later one wins
 
 std::optional<bool> parse_switch(std::string_view text) {
   const auto is = [&](std::string_view word) { return policy::equals_ignoring_case(text, word); };
@@ -31,6 +35,7 @@ std::vector<Assignment> read_environment(const Environment& environment, Problem
   std::vector<Assignment> out;
   for (const std::string_view prefix : kPrefixes) {
     for (const Variable& variable : kVariables) {
+      if (prefix != kOwnPrefix && !variable.is_shared) continue;
       const std::string name = std::string(prefix) + std::string(variable.name);
       const std::string text = environment(name).value_or("");
       if (text.empty()) continue;

@@ -7,6 +7,7 @@
 
 #include "admin/address.h"
 #include "admin/ca_publication.h"
+#include "admin/exit_code.h"
 #include "admin/file.h"
 #include "admin/signals.h"
 #include "admin/temporary_folder.h"
@@ -75,7 +76,7 @@ Result<bool> publish(const Config& config, const proxy::Authority& authority, co
   return true;
 }
 
-Ran failed(const Error& error) { return {kOwnFailure, error.text()}; }
+Ran failed(const Error& error) { return {kExitOwnFailure, error.text()}; }
 
 }  // namespace
 

@@ -21,12 +21,9 @@ struct Ran {
   std::string complaint;  // why the command was not run; empty: it was
 };
 
-// The exit status where the failure is ours, as other programs that run programs have it.
-inline constexpr int kOwnFailure = 125;
-
 // Runs the command with the proxy until it has ended, and then until what is still under way has, or timeouts.drain is
 // over. Signals that a process sends us reach the command; those of the terminal it gets from there. The exit status is
-// that of the command, 126 or 127 where it cannot be run. REQUIRES: no other thread runs yet.
+// that of the command, 126 or 127 where it cannot be run, kExitOwnFailure. REQUIRES: no other thread runs yet.
 Ran run_command(Service& service, const Exec& exec);
 
 }  // namespace backoffd::admin
