@@ -77,7 +77,7 @@ Keys<Config> general_keys() {
       key<Config>("clients", clients, FIELD(proxy.clients),
                   "addresses that may use the proxy; needed for a listen that is not loopback; empty: any"),
       key<Config>("workers", Integer<unsigned>(0, 256), FIELD(proxy.workers),
-                  "threads; 0: one for each core this process may run on"),
+                  "threads; 0: one for each CPU this process may use, its container's quota included"),
       key<Config>("state_dir", Word("path"), FIELD(state_dir),
                   "folder of what is kept over restarts: learned state (learning.json) where learning.path is empty, "
                   "the CA (ca/) with tls.ca state_dir; empty: nothing is kept"),

@@ -66,7 +66,7 @@ struct UpstreamProxy {
 
 struct Config {
   std::vector<std::string> listen = {"127.0.0.1:8080"};
-  unsigned workers = 0;                           // threads; 0: one a core this process may run on
+  unsigned workers = 0;                           // threads; 0: one a CPU this process may use (cpu_limit.h)
   std::vector<std::string> clients;               // CIDRs that may connect; needed for a wildcard listen
   std::string access_log = "-";                   // file, "-" (standard output) or "off"
   bool response_headers = true;                   // add Backoffd-Attempts, -Verdict and -Request-Id

@@ -1,7 +1,6 @@
 #include "proxy/server.h"
 
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,14 +16,6 @@ namespace {
 
 using policy::Error;
 using policy::Result;
-
-// Cores this process may run on; a container's CPU quota is not seen here.
-unsigned default_workers() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-}
 
 Result<Fd> listen_on(const Endpoint& endpoint, const std::string& where) {
   const auto fail = [&](const char* call) {
@@ -64,7 +55,11 @@ Result<bool> check_free(const Endpoint& endpoint, const std::string& where) {
 }  // namespace
 
 Server::Server(Config config, policy::Engine& engine, const LogFile& log)
-    : config_(std::move(config)), engine_(engine), log_(log), pacer_(engine) {}
+    : config_(std::move(config)),
+      engine_(engine),
+      log_(log),
+      worker_count_(config_.workers > 0 ? CpuLimit{config_.workers, "as configured"} : cpu_limit()),
+      pacer_(engine) {}
 
 Server::~Server() { stop(); }
 
@@ -92,8 +87,7 @@ Result<bool> Server::set_up_tls(std::optional<Authority> authority) {
 }
 
 Result<bool> Server::bind() {
-  const unsigned count = config_.workers > 0 ? config_.workers : default_workers();
-  sockets_.resize(count);
+  sockets_.resize(worker_count_.cpus);
   for (std::size_t i = 0; i < config_.listen.size(); ++i) {
     const std::string where = "listen[" + std::to_string(i) + "]";
     auto endpoint = Endpoint::parse(config_.listen[i]);

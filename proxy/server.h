@@ -14,6 +14,7 @@
 #include "proxy/access_log.h"
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/cpu_limit.h"
 #include "proxy/exchange_info.h"
 #include "proxy/net/address.h"
 #include "proxy/net/egress.h"
@@ -44,6 +45,7 @@ class Server {
 
   const std::vector<Endpoint>& listeners() const { return bound_; }  // as bound: port 0 is resolved
   const Config& config() const { return config_; }
+  const CpuLimit& worker_count() const { return worker_count_; }
   std::vector<const Counters*> counters() const;  // one a worker; may be read while it runs
   // Asks the workers one after the other, each on its own thread, so that nobody waits for anybody. `done` is called
   // once, on some thread; never after stop().
@@ -62,6 +64,7 @@ class Server {
   Config config_;
   policy::Engine& engine_;
   const LogFile& log_;
+  const CpuLimit worker_count_;
   Pacer pacer_;
   std::vector<Endpoint> bound_;
   std::vector<std::vector<Fd>> sockets_;  // by worker, until it is made
