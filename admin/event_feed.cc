@@ -39,7 +39,8 @@ Response EventFeed::subscribe(const Request& request) {
     // Those that have left are known after the next event only.
     if (listeners_.size() >= kMostListeners) tell_all(": who is still there?\n\n");
     if (listeners_.size() >= kMostListeners) {
-      return error_response(503, "too_many_listeners", "As many listen to the events already as may.");
+      return error_response(503, "too_many_listeners",
+                            std::to_string(kMostListeners) + " listen to the events already, which is as many as may.");
     }
     listeners_.push_back(request.number);
     newcomer_ = true;

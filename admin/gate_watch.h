@@ -22,7 +22,7 @@ class GateWatch {
   GateWatch(proxy::Loop& loop, policy::Engine& engine, std::function<std::uint64_t()> exchanges,
             std::function<void()> changed, std::unique_ptr<Webhook> webhook);
 
-  void start() { tick_.arm(kTick); }
+  void start() { on_tick(); }  // at once: experiments begin now
   policy::Resources resources(policy::GateId id) const { return resources_.resources(id); }
 
  private:

@@ -45,6 +45,9 @@ class LearningStore {
   // The same without waiting for the time: at the end of a drain.
   void save(policy::WallTime wall, std::uint64_t version, const Snapshot& snapshot);
 
+  // What is learned reaches the file, as far as is known.
+  bool keeps() const { return state_ == State::keeping && failure_.empty(); }
+
  private:
   enum class State { waiting, keeping, never };
 

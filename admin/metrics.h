@@ -1,9 +1,13 @@
-// What the process counts, in the Prometheus text format. The only file pair that knows prometheus-cpp.
+// What the process counts, in the Prometheus text format and by its conventions. Pure but for the process's own
+// figures.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "policy/arm_figures.h"
 #include "policy/engine.h"
 #include "policy/time.h"
 #include "proxy/counters.h"
@@ -17,12 +21,20 @@ inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; cha
 // scrapes this must not pay for it.
 inline constexpr std::size_t kMostKeySeries = 256;
 
+struct GateFigures {
+  policy::GateStatus status;
+  policy::BothArms arms;  // since the gate's flip, all keys
+};
+
 struct MetricsSource {
-  std::vector<const proxy::Counters*> workers;  // added up
-  std::vector<policy::KeyStatus> keys;
-  std::vector<policy::GateStatus> gates;
+  std::vector<const proxy::Counters*> workers = {};  // added up
+  std::uint64_t connection_limit = 0;                // of clients
+  bool draining = false;
+  std::vector<policy::KeyStatus> keys = {};
+  std::vector<GateFigures> gates = {};
   policy::MonoTime now{};
   const proxy::Interceptor* interceptor = nullptr;  // null: nothing is intercepted
+  std::optional<bool> learning_kept = {};           // what is learned reaches its file; none: it has none
 };
 std::string metrics_text(MetricsSource source);
 

@@ -4,6 +4,10 @@
 namespace backoffd::admin {
 
 double resident_bytes();
+double virtual_bytes();
 double cpu_seconds();  // used so far, all threads
+double open_descriptors();
+double most_descriptors();
+double start_seconds();  // since 1970
 
 }  // namespace backoffd::admin

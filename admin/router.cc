@@ -40,6 +40,14 @@ void Router::add(std::string method, const std::string& path, Serve serve) {
       {std::move(method), path.substr(0, name), has_name ? path.substr(name + 2) : "", has_name, std::move(serve)});
 }
 
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Route& route : routes_) {
+    all.emplace_back(route.method, route.before + (route.has_name ? "{}" : "") + route.after);
+  }
+  return all;
+}
+
 bool Router::match(const Route& route, std::string_view path, std::string& name) {
   if (!route.has_name) return path == route.before;
   if (path.size() <= route.before.size() + route.after.size()) return false;

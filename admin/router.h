@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "admin/message.h"
@@ -17,6 +18,9 @@ class Router {
 
   // `path` may hold one "{}", which stands for one segment. Every POST changes something, and nothing else does.
   void add(std::string method, const std::string& path, Serve serve);
+
+  // Method and path of each, as they were added.
+  std::vector<std::pair<std::string, std::string>> routes() const;
 
   // 404 where no route has the path, 405 where none has the method, too. HEAD is served as GET.
   Response dispatch(const Request& request) const;

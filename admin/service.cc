@@ -6,18 +6,11 @@
 
 #include "admin/address.h"
 #include "admin/ca_store.h"
-#include "admin/config_route.h"
-#include "admin/exchanges_route.h"
 #include "admin/gate_watch.h"
-#include "admin/gates_route.h"
 #include "admin/interception_log.h"
-#include "admin/interception_route.h"
-#include "admin/learning_route.h"
-#include "admin/metrics.h"
 #include "admin/registrable_label.h"
-#include "admin/state_route.h"
+#include "admin/routes.h"
 #include "admin/version.h"
-#include "admin/web_route.h"
 
 namespace backoffd::admin {
 namespace {
@@ -86,27 +79,16 @@ policy::Result<bool> Service::set_up(std::string token) {
 }
 
 Router Service::routes() {
-  Router router;
-  const auto settle = [this] { server_->pacer().settle(); };
-  add_state_routes(
-      router, [this] { return server_->draining(); }, [this] { drain("POST /drain"); });
-  add_gate_routes(router, engine_, settle, [this](policy::GateId id) { return gate_watch_->resources(id); });
-  add_learning_routes(router, engine_, settle);
-  add_config_route(router, settings_.config);
-  add_interception_routes(router, settings_.config, server_->interceptor());
   feed_ = std::make_unique<EventFeed>(loop_, *admin_, engine_, *server_);
-  feed_->add_routes(router);
-  add_exchange_routes(router, *server_, *admin_, loop_);
-  add_web_routes(router);
-  router.add("GET", "/metrics", [this](const Request&, const std::string&) {
-    const auto now = Loop::now();
-    return Response{
-        .status = 200,
-        .body = metrics_text({server_->counters(), engine_.status(now), engine_.gates(), now, server_->interceptor()}),
-        .content_type = kMetricsType,
-        .allow = {}};
-  });
-  return router;
+  return all_routes({.config = settings_.config,
+                     .engine = engine_,
+                     .server = *server_,
+                     .feed = *feed_,
+                     .callers = *admin_,
+                     .loop = loop_,
+                     .learning = learning_ ? &*learning_ : nullptr,
+                     .drain = [this] { drain("POST /drain"); },
+                     .resources = [this](policy::GateId id) { return gate_watch_->resources(id); }});
 }
 
 policy::Result<bool> Service::watch_gates() {
@@ -134,6 +116,8 @@ void Service::log_start() const {
   for (const auto& endpoint : server_->listeners()) listeners += (listeners.empty() ? "" : ", ") + endpoint.text();
   spdlog::info("backoffd {} serves on {}, admin on {}", kVersion, listeners,
                admin_ ? admin_->endpoint().text() : "no address");
+  const auto& workers = server_->worker_count();
+  spdlog::info("{} {}: {}", workers.cpus, workers.cpus == 1 ? "worker" : "workers", workers.why);
   log_interception(settings_.config, server_->interceptor());
   for (const auto& status : engine_.gates()) {
     const auto& setting = status.gate.effective();

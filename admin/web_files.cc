@@ -29,6 +29,7 @@ BACKOFFD_WEB_FILE(history, "history.js");
 BACKOFFD_WEB_FILE(providers, "providers.js");
 BACKOFFD_WEB_FILE(summary, "summary.js");
 BACKOFFD_WEB_FILE(words, "words.js");
+BACKOFFD_WEB_FILE(openapi, "openapi.json");
 
 namespace backoffd::admin {
 namespace {
@@ -58,6 +59,7 @@ const std::vector<WebFile>& web_files() {
       {"providers.js", kScript, BACKOFFD_CONTENT(providers)},
       {"summary.js", kScript, BACKOFFD_CONTENT(summary)},
       {"words.js", kScript, BACKOFFD_CONTENT(words)},
+      {"openapi.json", "application/json", BACKOFFD_CONTENT(openapi)},
   };
   return files;
 }

@@ -23,23 +23,28 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// Times in seconds, in buckets that suit both a cached answer and a queued download.
+// A distribution, in buckets by their upper bounds.
+template <const auto& kUpper>
 class Histogram {
  public:
-  static constexpr std::array<double, 12> kBounds = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300};
-  void observe(double seconds) {
+  static constexpr auto& kBounds = kUpper;
+  void observe(double value) {
     std::size_t i = 0;
-    while (i < kBounds.size() && seconds > kBounds[i]) ++i;
+    while (i < kBounds.size() && value > kBounds[i]) ++i;
     buckets_[i].add();
-    sum_ns_.add(static_cast<std::uint64_t>(seconds * 1e9));
+    sum_nano_.add(static_cast<std::uint64_t>(value * 1e9));
   }
   std::uint64_t bucket(std::size_t i) const { return buckets_[i].get(); }  // not cumulative; the last one is +Inf
-  double sum() const { return static_cast<double>(sum_ns_.get()) * 1e-9; }
+  double sum() const { return static_cast<double>(sum_nano_.get()) * 1e-9; }
 
  private:
   std::array<Counter, kBounds.size() + 1> buckets_;
-  Counter sum_ns_;
+  Counter sum_nano_;
 };
+
+// Seconds, such as suit both a cached answer and a queued download.
+inline constexpr std::array<double, 12> kSecondsBounds = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300};
+inline constexpr std::array<double, 7> kAttemptsBounds = {0, 1, 2, 3, 4, 6, 10};
 
 struct Counters {
   Counter client_connections;          // accepted
@@ -63,15 +68,16 @@ struct Counters {
   std::array<Counter, policy::kReasonNames.size()> verdicts;
   std::array<Counter, policy::kReasonNames.size()> shadow_verdicts;  // of a contextual-retry gate in shadow
   Counter resumed_bodies;
-  Counter resumed_bytes;                      // ... and what of them was not fetched again
-  Counter queued;                             // exchanges that waited in their key's queue
-  Counter absorbed_throttles;                 // answers 429 that were retried: the client never saw them
-  Counter broken_bodies;                      // given to the client as broken
-  Counter access_log_lost_lines;              // a full disk, or a reader that left
-  Counter client_bytes_in, client_bytes_out;  // bodies and tunnels
-  Histogram exchange_seconds;                 // admission to last byte
-  Histogram queue_seconds;
-  Histogram head_seconds;  // admission to the head given to the client
+  Counter resumed_bytes;                       // ... and what of them was not fetched again
+  Counter queued;                              // exchanges that waited in their key's queue
+  Counter absorbed_throttles;                  // answers 429 that were retried: the client never saw them
+  Counter broken_bodies;                       // given to the client as broken
+  Counter access_log_lost_lines;               // a full disk, or a reader that left
+  Counter client_bytes_in, client_bytes_out;   // bodies and tunnels
+  Histogram<kSecondsBounds> exchange_seconds;  // admission to last byte
+  Histogram<kSecondsBounds> queue_seconds;
+  Histogram<kSecondsBounds> head_seconds;  // admission to the head given to the client
+  Histogram<kAttemptsBounds> exchange_attempts;
 
   void refuse(std::string_view name) {
     std::lock_guard lock(mutex_);

@@ -389,6 +389,7 @@ void Exchange::write_log() {
   counters.exchange_seconds.observe(policy::seconds(line.total));
   counters.head_seconds.observe(policy::seconds(record_.head));
   counters.queue_seconds.observe(policy::seconds(record_.queued));
+  counters.exchange_attempts.observe(line.attempts);
   if (record_.queued > policy::Duration::zero()) counters.queued.add();
   policy::ExchangeFigures figures;
   figures.status = record_.status;

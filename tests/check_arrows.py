@@ -25,7 +25,7 @@ ONLY_IN = {
     "rapidjson/": ("admin/json",),
     "openssl/": ("proxy/tls/", "proxy/net/handles.h", "admin/auth"),
     "CLI/": ("admin/cli",),
-    "prometheus/": ("admin/metrics",),
+    "prometheus/": ("admin/metric_families",),
     "libpsl.h": ("admin/",),
     "spdlog/": ("proxy/", "admin/"),
 }

@@ -334,13 +334,13 @@ TEST(Metrics, WorkersAreAddedUpAndNamesAreUnique) {
   a.head_seconds.observe(0.002);
   b.head_seconds.observe(1000);
   policy::Gate gate(GateId::contextual_retry);
-  const std::string text =
-      metrics_text({{&a, &b}, {}, {{.id = GateId::contextual_retry, .gate = gate, .guard = {}, .acts = {}}}, {}});
+  const std::string text = metrics_text(
+      {.workers = {&a, &b}, .gates = {{{.id = GateId::contextual_retry, .gate = gate, .guard = {}, .acts = {}}, {}}}});
   EXPECT_THAT(text, HasSubstr("\nbackoffd_attempts_total 5\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_refusals_total{refusal=\"queue_full\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_bucket{le=\"0.005\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_bucket{le=\"+Inf\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("\nbackoffd_head_seconds_count 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nbackoffd_response_head_duration_seconds_bucket{le=\"0.005\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nbackoffd_response_head_duration_seconds_bucket{le=\"+Inf\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nbackoffd_response_head_duration_seconds_count 2\n"));
   EXPECT_THAT(text, HasSubstr("\nbackoffd_gate_mode{gate=\"contextual-retry\",mode=\"off\"} 1\n"));
 }
 
@@ -348,7 +348,8 @@ TEST(Metrics, IgnoredHintsAreToldAsInTheLearningStatus) {
   policy::KeyStatus key;
   key.key = "k@h";
   key.hints_ignored = 7;
-  EXPECT_THAT(metrics_text({{}, {key}, {}, {}}), HasSubstr("backoffd_key_ignored_hints_total{key=\"k@h\"} 7"));
+  EXPECT_THAT(metrics_text({.keys = {key}}),
+              HasSubstr("backoffd_key_ignored_hints_total{provider=\"k\",key=\"k@h\"} 7"));
   const json::Value learning = learning_json({key}, {}, {});
   EXPECT_EQ(*learning.find("providers")->find("k@h")->find("hints_ignored")->integer(), 7);
 }
@@ -361,10 +362,10 @@ TEST(Metrics, SeriesOfKeysAreBoundedAndTheBusiestStay) {
   }
   keys[5].key = "odd\"\n@h";
   keys[5].requests = 5000;
-  const std::string text = metrics_text({{}, keys, {}, {}});
+  const std::string text = metrics_text({.keys = keys});
   EXPECT_THAT(text, HasSubstr("\nbackoffd_keys 1000\n"));
-  EXPECT_THAT(text, HasSubstr("backoffd_key_requests_total{key=\"k999@h\"} 999"));
-  EXPECT_THAT(text, HasSubstr("backoffd_key_requests_total{key=\"odd\\\"\\n@h\"} 5000"));
+  EXPECT_THAT(text, HasSubstr("backoffd_key_requests_total{provider=\"k999\",key=\"k999@h\"} 999"));
+  EXPECT_THAT(text, HasSubstr("backoffd_key_requests_total{provider=\"odd\\\"\\n\",key=\"odd\\\"\\n@h\"} 5000"));
   EXPECT_THAT(text, Not(HasSubstr("k10@h")));
 }
 

@@ -53,7 +53,7 @@ TEST_F(InterceptionRoute, TellsWhatIsInterceptedAndByWhichCa) {
 TEST_F(InterceptionRoute, LeavesAreCounted) {
   ASSERT_TRUE(interceptor_->accept("api.crossref.org", Loop::wall_now()));
   EXPECT_EQ(*call("GET", "/interception").find("leaves_minted")->integer(), 1);
-  EXPECT_THAT(metrics_text({{}, {}, {}, Loop::now(), interceptor_.get()}),
+  EXPECT_THAT(metrics_text({.now = Loop::now(), .interceptor = interceptor_.get()}),
               HasSubstr("backoffd_leaf_certificates_minted_total 1"));
 }
 
@@ -66,7 +66,7 @@ TEST_F(InterceptionRoute, WhoTurnedTheCaDownIsNamedUntilItIsForgotten) {
   EXPECT_EQ(*one.find("host")->string(), "api.crossref.org");
   EXPECT_EQ(*one.find("why")->string(), "unknown_ca");
   EXPECT_GT(one.find("seconds_left")->number(), 0);
-  EXPECT_THAT(metrics_text({{}, {}, {}, Loop::now(), interceptor_.get()}),
+  EXPECT_THAT(metrics_text({.now = Loop::now(), .interceptor = interceptor_.get()}),
               HasSubstr("backoffd_learned_passthroughs 1"));
   EXPECT_EQ(*call("POST", "/interception/reset").find("forgotten")->integer(), 1);
   EXPECT_TRUE(call("GET", "/interception").find("learned_passthrough")->array()->empty());
