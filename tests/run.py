@@ -2,9 +2,11 @@
 """Runs every test suite of a build tree and ends with one line: "N passed, N failed, N skipped".
 
 Each suite prints its own report; what it says of itself is added up. A suite that ends without a summary, or with an
-exit code that its summary does not explain, counts as one failure.
+exit code that its summary does not explain, counts as one failure. As many run side by side as there are processors:
+most of their time is spent waiting for something to happen.
 """
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
@@ -37,42 +39,65 @@ def counts(text: str) -> tuple[int, int, int] | None:
     return None
 
 
+# Debian's own Python has the clients that its packages bring.
+DEBIAN_PYTHON = "/usr/bin/python3"
+
+
 def suites(out: str) -> list[tuple[str, list[str]]]:
-    programs = [(name, [os.path.join(out, name), "--gtest_brief=1"]) for name in ("policy-test", "proxy-test", "admin-test")]
+    """Every suite with its command; the longest come first, so that none is left to run alone at the end."""
+
+    def program(name: str) -> tuple[str, list[str]]:
+        return name, [os.path.join(out, name), "--gtest_brief=1"]
+
+    def script(name: str, python: str = sys.executable) -> tuple[str, list[str]]:
+        return name, [python, f"tests/{name}/run.py", "--backoffd", os.path.join(out, "backoffd")]
+
     replays = [
         (os.path.basename(path), [path, f"tests/fuzz/corpus/{os.path.basename(path).removeprefix('replay-')}"])
         for path in sorted(glob.glob(os.path.join(out, "replay-*")))
     ]
-    scripts = [
+    return [
+        script("browser"),
+        program("proxy-test"),
+        script("persistence"),
+        script("clients", DEBIAN_PYTHON),
+        program("admin-test"),
+        script("monitoring", DEBIAN_PYTHON),
+        script("exec", DEBIAN_PYTHON),
+        program("policy-test"),
+        script("experiment"),
         ("provider", [sys.executable, "tests/support/provider_test.py"]),
-        ("browser", [sys.executable, "tests/browser/run.py", "--backoffd", os.path.join(out, "backoffd")]),
-        ("persistence", [sys.executable, "tests/persistence/run.py", "--backoffd", os.path.join(out, "backoffd")]),
-        ("experiment", [sys.executable, "tests/experiment/run.py", "--backoffd", os.path.join(out, "backoffd")]),
-        ("clients", ["/usr/bin/python3", "tests/clients/run.py", "--backoffd", os.path.join(out, "backoffd")]),
-        ("exec", ["/usr/bin/python3", "tests/exec/run.py", "--backoffd", os.path.join(out, "backoffd")]),
+        *replays,
     ]
-    return programs + replays + scripts
+
+
+def run(name: str, command: list[str]) -> tuple[str, tuple[int, int, int]]:
+    """What to print of one suite, and its counts."""
+    started = time.monotonic()
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    found = counts(ended.stdout)
+    if found is None or (ended.returncode != 0 and found[1] == 0):
+        found = (found or (0, 0, 0))[0], (found or (0, 0, 0))[1] + 1, (found or (0, 0, 0))[2]
+    report = f"{ended.stdout}\n{name}: exit code {ended.returncode}\n" if found[1] else ""
+    took = time.monotonic() - started
+    return f"{report}{name}: {found[0]} passed, {found[1]} failed, {found[2]} skipped ({took:.1f} s)", found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="build", help="the build tree with the test programs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="suites side by side")
     parser.add_argument("names", nargs="*", help="only these suites")
     options = parser.parse_args()
     total = [0, 0, 0]
-    for name, command in suites(options.out):
-        if options.names and name not in options.names:
-            continue
-        started = time.monotonic()
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        found = counts(run.stdout)
-        if found is None or (run.returncode != 0 and found[1] == 0):
-            found = (found or (0, 0, 0))[0], (found or (0, 0, 0))[1] + 1, (found or (0, 0, 0))[2]
-        if found[1]:
-            print(run.stdout)
-            print(f"{name}: exit code {run.returncode}")
-        print(f"{name}: {found[0]} passed, {found[1]} failed, {found[2]} skipped ({time.monotonic() - started:.1f} s)", flush=True)
-        total = [a + b for a, b in zip(total, found)]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        chosen = [suite for suite in suites(options.out) if not options.names or suite[0] in options.names]
+        for done in concurrent.futures.as_completed([pool.submit(run, *suite) for suite in chosen]):
+            text, found = done.result()
+            print(text, flush=True)
+            total = [a + b for a, b in zip(total, found)]
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] else 0
 
