@@ -12,8 +12,9 @@ import unittest
 from pathlib import Path
 
 import test_openapi
+import test_prometheus
 
-MODULES = [test_openapi]
+MODULES = [test_openapi, test_prometheus]
 
 
 def main() -> int:
