@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include "admin/service_manager.h"
 #include "admin/signals.h"
 
 namespace backoffd::admin {
@@ -16,6 +17,7 @@ int serve(Service& service) {
           spdlog::warn("second signal: what is under way is broken off");
           service.stop();
         } else {
+          tell_service_manager("STOPPING=1");
           service.drain(signal.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
         }
       });
@@ -23,6 +25,7 @@ int serve(Service& service) {
     spdlog::error("{}", signals.error().text());
     return 1;
   }
+  service.loop().post([] { tell_service_manager("READY=1"); });
   service.run();
   return 0;
 }
