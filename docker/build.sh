@@ -1,0 +1,21 @@
+#!/bin/sh
+# build.sh [IMAGE]: builds the image (default backoffd:latest) with docker where its engine runs, else with podman.
+# Its times are those of the last commit, so that the same commit is the same image.
+set -eu
+cd "$(dirname "$0")/.."
+image=${1:-backoffd:latest}
+epoch=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+version=$(sed -n 's/.*kVersion = "\(.*\)".*/\1/p' admin/version.h)
+set -- --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_DATE_EPOCH="$epoch" \
+  --target runtime -f docker/Dockerfile -t "$image" .
+
+if docker info >/dev/null 2>&1; then
+  exec docker build "$@"
+fi
+if [ "$(id -u)" = 0 ]; then
+  export CONTAINERS_CONF="$PWD/docker/containers.conf"
+fi
+docker/base.sh
+# Health checks are of docker's format; chroot is the isolation that needs no privileges of the engine.
+exec podman build --format docker --isolation chroot --layers --pull=never --timestamp "$epoch" "$@"
