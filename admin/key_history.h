@@ -1,5 +1,5 @@
 // The last 15 minutes of the chosen keys, a sample a second, so that a page that was just opened shows the past.
-// Bounded memory: kMostShownKeys rings of 900 samples of 20 bytes. The admin's thread only.
+// Bounded memory: kMostKeys rings of 900 samples of 20 bytes. The admin's thread only.
 #pragma once
 
 #include <array>
@@ -17,9 +17,10 @@ namespace backoffd::admin {
 class KeyHistory {
  public:
   static constexpr std::size_t kSamples = 900;
+  static constexpr std::size_t kMostKeys = 64;
 
-  // To be called each second; seconds that were missed are filled with what came before. A key that is not among `keys`
-  // is forgotten.
+  // To be called each second, with at most kMostKeys; seconds that were missed are filled with what came before. A key
+  // that is not among `keys` is forgotten.
   void add(const std::vector<policy::KeyStatus>& keys, policy::WallTime now);
 
   // {"end", "step": 1, "states": [...], "keys": {key: {"requests": [...], "throttle_answers", "queued",

@@ -185,7 +185,11 @@ class Engine {
   std::vector<std::pair<GateId, GuardAct>> look(const ResourcesOf& resources, MonoTime now);
   TrialStatus trial(GateId id, const Resources& resources, MonoTime now) const;
   std::vector<KeyArms> arm_figures(GateId id, FigureWindow window, MonoTime now) const;  // by key
-  std::vector<KeyStatus> status(MonoTime now) const;
+  std::vector<KeyStatus> status(MonoTime now) const;                                     // by key
+  // At most so many of them, for people: those that are held back first, then those with something to do, then those
+  // with the most requests. The others, of which a client can make very many, cost next to nothing.
+  std::vector<KeyStatus> status(MonoTime now, std::size_t most) const;
+  std::size_t key_count() const;
   bool reset(std::string_view key, MonoTime now);        // forgets what was learned; false: no such key
   std::vector<LearnedKey> snapshot(MonoTime now) const;  // what is worth keeping over a restart
   void restore(const std::vector<LearnedKey>& learned, Duration age, MonoTime now);

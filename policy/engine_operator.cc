@@ -1,6 +1,57 @@
 #include "policy/engine_state.h"
 
+#include <cstdint>
+#include <functional>
+
 namespace backoffd::policy {
+namespace {
+
+// How much a key matters to a person.
+struct Rank {
+  bool held_back = false;
+  bool busy = false;
+  std::uint64_t requests = 0;
+  const KeyState* key = nullptr;
+
+  static Rank of(const KeyState& key, MonoTime now) {
+    const Learner* const learner = key.throttle.learner();
+    const LearnerState state = learner ? learner->state(now) : LearnerState::unknown;
+    return {state != LearnerState::unknown && state != LearnerState::normal,
+            key.throttle.in_flight() + key.throttle.queued() > 0, key.counters.requests, &key};
+  }
+  friend bool operator>(const Rank& a, const Rank& b) {
+    if (a.held_back != b.held_back) return a.held_back;
+    if (a.busy != b.busy) return a.busy;
+    return a.requests > b.requests;
+  }
+};
+
+// `acts`: learning is no shadow.
+KeyStatus show(const KeyState& key, bool acts, MonoTime now) {
+  KeyStatus one;
+  one.key = key.text;
+  one.configured_limit = one.effective_limit = key.throttle.configured_rate();
+  one.max_concurrency = key.limit.max_concurrency;
+  if (const Learner* const learner = key.throttle.learner()) {
+    one.learner = learner->status(now);
+    if (acts && one.learner.effective_rate > 0) one.effective_limit = one.learner.effective_rate;
+    const int found = acts ? learner->concurrency() : 0;
+    if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
+  }
+  one.in_flight = key.throttle.in_flight();
+  one.queued = key.throttle.queued();
+  one.requests = key.counters.requests;
+  one.retries = key.counters.retries;
+  one.throttle_answers = key.counters.throttle_answers;
+  one.hints = key.counters.hints;
+  one.hints_ignored = key.counters.hints_ignored;
+  one.queue_timeouts = key.counters.queue_timeouts;
+  one.queue_fulls = key.counters.queue_fulls;
+  one.exhausted_answers = key.counters.exhausted_answers;
+  return one;
+}
+
+}  // namespace
 
 void Engine::set_gate(GateId id, GateLayer layer, GateSetting setting) {
   const std::lock_guard lock(state_->mutex);
@@ -29,38 +80,32 @@ std::vector<GateStatus> Engine::gates() const {
   return all;
 }
 
-std::vector<KeyStatus> Engine::status(MonoTime now) const {
+std::vector<KeyStatus> Engine::status(MonoTime now) const { return status(now, SIZE_MAX); }
+
+std::vector<KeyStatus> Engine::status(MonoTime now, std::size_t most) const {
   State& state = *state_;
-  const std::lock_guard lock(state.mutex);
-  now = state.forward(now);
-  const bool acts = state.gate(GateId::provider_learning).effective().mode != GateMode::shadow;
   std::vector<KeyStatus> all;
-  all.reserve(state.keys.size());
-  state.keys.each([&](const KeyState& key) {
-    KeyStatus one;
-    one.key = key.text;
-    one.configured_limit = one.effective_limit = key.throttle.configured_rate();
-    one.max_concurrency = key.limit.max_concurrency;
-    if (const Learner* const learner = key.throttle.learner()) {
-      one.learner = learner->status(now);
-      if (acts && one.learner.effective_rate > 0) one.effective_limit = one.learner.effective_rate;
-      const int found = acts ? learner->concurrency() : 0;
-      if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
+  {
+    const std::lock_guard lock(state.mutex);
+    now = state.forward(now);
+    const bool acts = state.gate(GateId::provider_learning).effective().mode != GateMode::shadow;
+    std::vector<Rank> ranks;
+    ranks.reserve(state.keys.size());
+    state.keys.each([&](const KeyState& key) { ranks.push_back(Rank::of(key, now)); });
+    if (ranks.size() > most) {
+      std::nth_element(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(most), ranks.end(), std::greater());
+      ranks.resize(most);
     }
-    one.in_flight = key.throttle.in_flight();
-    one.queued = key.throttle.queued();
-    one.requests = key.counters.requests;
-    one.retries = key.counters.retries;
-    one.throttle_answers = key.counters.throttle_answers;
-    one.hints = key.counters.hints;
-    one.hints_ignored = key.counters.hints_ignored;
-    one.queue_timeouts = key.counters.queue_timeouts;
-    one.queue_fulls = key.counters.queue_fulls;
-    one.exhausted_answers = key.counters.exhausted_answers;
-    all.push_back(std::move(one));
-  });
+    all.reserve(ranks.size());
+    for (const Rank& rank : ranks) all.push_back(show(*rank.key, acts, now));
+  }
   std::sort(all.begin(), all.end(), [](const KeyStatus& a, const KeyStatus& b) { return a.key < b.key; });
   return all;
+}
+
+std::size_t Engine::key_count() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->keys.size();
 }
 
 bool Engine::reset(std::string_view text, MonoTime now) {

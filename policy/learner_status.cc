@@ -76,16 +76,16 @@ LearnerStatus Learner::status(MonoTime now) const {
   status.reason = reason(t);
   status.effective_rate = effective_rate(now);
   status.shadow = shadow_;
-
-  if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now))
-    status.state = LearnerState::exhausted;
-  else if (paused(t))
-    status.state = LearnerState::paused;
-  else if (status.reduction_pct > kShown)
-    status.state = rising_ || prober_.probing() ? LearnerState::recovering : LearnerState::reducing;
-  else
-    status.state = answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
+  status.state = state(now);
   return status;
+}
+
+LearnerState Learner::state(MonoTime now) const {
+  if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now)) return LearnerState::exhausted;
+  if (paused(at(now))) return LearnerState::paused;
+  if (reduction_pct(now) > kShown)
+    return rising_ || prober_.probing() ? LearnerState::recovering : LearnerState::reducing;
+  return answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
 }
 
 std::string Learner::reason(double now) const {

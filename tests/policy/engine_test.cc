@@ -264,6 +264,33 @@ TEST_F(EngineTest, RefusalPausesTheKeyOnlyWhereTheGateIsOn) {
 
 // --- whose limits, whose operation -----------------------------------------------------------------------------------
 
+TEST_F(EngineTest, OfManyKeysThoseThatMatterMostAreShown) {
+  Config config;
+  config.default_limits.max_concurrency = 1;
+  config.provider_learning = gate_on();
+  start(std::move(config));
+  const auto host = [](int i) { return "h" + std::to_string(i) + ".example"; };
+  for (int i = 0; i < 100; ++i) {
+    for (int request = 0; request <= i; ++request) {
+      Plan one = plan(get(host(i)));
+      first(one);
+      Hint hint;
+      if (i == 3) hint.retry_after = seconds(60);
+      answer(one, i == 3 ? 429 : 200, hint);
+      release(one);
+      if (i == 3) break;  // held back, with one request
+    }
+  }
+  Plan busy = plan(get(host(5)));
+  first(busy);
+  EXPECT_EQ(engine->key_count(), 100U);
+  EXPECT_EQ(engine->status(now).size(), 100U);
+  std::vector<std::string> shown;
+  for (const KeyStatus& key : engine->status(now, 4)) shown.push_back(key.key.substr(key.key.find('@') + 1));
+  EXPECT_EQ(shown, (std::vector<std::string>{host(3), host(5), host(98), host(99)}));
+  EXPECT_EQ(engine->status(now, 1).at(0).learner.state, LearnerState::paused);
+}
+
 TEST_F(EngineTest, TheProviderComesFromTheConfigTheHeaderOrTheHost) {
   Config config;
   config.providers = {provider("zenodo", "*.zenodo.org"), provider("other", "unused.org")};
