@@ -74,8 +74,8 @@ std::string as_table(const Authority& authority, const Config& config) {
   return out;
 }
 
-std::string show(const Authority& authority, Command::Output output, const Config& config) {
-  return output == Command::Output::json ? as_json(authority, config) : as_table(authority, config);
+std::string show(const Authority& authority, Output output, const Config& config) {
+  return output == Output::json ? as_json(authority, config) : as_table(authority, config);
 }
 
 // The path goes into other programs' settings, which may be read in another folder.
@@ -103,7 +103,7 @@ CommandResult of_ephemeral(CaAction action, const Config& config) {
 
 }  // namespace
 
-CommandResult ca_command(CaAction action, Command::Output output, const Config& config) {
+CommandResult ca_command(CaAction action, Output output, const Config& config) {
   if (ca_source(config) == CaSource::ephemeral) return of_ephemeral(action, config);
   CommandResult result;
   const Tell tell = [&result](const std::string& sentence) {

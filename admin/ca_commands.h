@@ -10,6 +10,6 @@ namespace backoffd::admin {
 
 // All but rotate make the authority where there is none yet and tls.intercept asks for one. One that is ephemeral is
 // known by what the proxy has published of it. `output` is for show and rotate. Blocks on the disk.
-CommandResult ca_command(CaAction action, Command::Output output, const Config& config);
+CommandResult ca_command(CaAction action, Output output, const Config& config);
 
 }  // namespace backoffd::admin

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "admin/cli_app.h"
+#include "admin/cli_words.h"
 #include "admin/config_keys.h"
 #include "admin/reference.h"
 #include "admin/units.h"
@@ -14,11 +15,41 @@ namespace {
 // Shorter than what container engines give a health check by default.
 constexpr policy::Duration kHealthPatience = std::chrono::seconds(2);
 
+constexpr policy::Duration kInterval = std::chrono::seconds(2);  // of --watch
+
 constexpr const char* kRunBehind = "what to run stands behind --, as in: backoffd exec -- curl -O https://host/file";
 
 template <class Names>
 std::size_t index_of(const Names& names, std::string_view name) {
   return static_cast<std::size_t>(std::find(std::begin(names), std::end(names), name) - std::begin(names));
+}
+
+json::Value list_of(const std::vector<std::string>& texts) { return json::Array(texts.begin(), texts.end()); }
+
+// What the flags of `gate` say, as POST /gates/{name} takes it.
+policy::Result<GateOrder> gate_order(const Flags& flags) {
+  GateOrder order;
+  order.gate = policy::parse_gate(flags.gate);
+  json::Value setting{json::Object()};
+  if (flags.percentage) setting["percentage"] = *flags.percentage;
+  if (!flags.unit.empty()) setting["unit"] = flags.unit;
+  if (!flags.providers.empty()) setting["providers"] = list_of(flags.providers);
+  if (!flags.guard.empty()) setting["guard"] = flags.guard;
+  if (!flags.ramp.empty()) setting["ramp"] = json::Array(flags.ramp.begin(), flags.ramp.end());
+  if (!flags.step.empty()) setting["step"] = flags.step;
+  const bool says_more = !setting.object()->empty();
+  if (flags.mode.empty() && !says_more) return order;
+  if (flags.watch) return policy::Error{"--watch", "there is nothing to watch in a flip"};
+  if (flags.mode == kTakeBack) {
+    if (says_more) return policy::Error{"MODE", "reset takes a flip back, and no further settings"};
+    setting = json::Value();
+  } else if (!flags.mode.empty()) {
+    setting["mode"] = flags.mode;
+  } else if (flags.ramp.empty()) {
+    return policy::Error{"MODE", "expected on, off or shadow, for the other settings to be of use"};
+  }
+  order.setting = std::move(setting);
+  return order;
 }
 
 }  // namespace
@@ -52,6 +83,9 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
     return command;
   }
   if (has_program && !cli.exec->parsed()) return policy::Error{"--", "only exec runs a command"};
+  command.patience = kCallPatience;
+  if (!flags.timeout.empty()) command.patience = *parse_duration(flags.timeout);
+  if (flags.watch) command.watch = flags.interval.empty() ? kInterval : *parse_duration(flags.interval);
   if (cli.exec->parsed()) {
     command.kind = Command::Kind::exec;
     command.quiet = flags.quiet;
@@ -62,20 +96,33 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
   } else if (cli.ca->parsed()) {
     command.kind = Command::Kind::ca;
     command.ca_action = static_cast<CaAction>(index_of(kCaActionNames, flags.ca_action));
+  } else if (cli.completion->parsed()) {
+    command.kind = Command::Kind::message;
+    command.message = completion_script(static_cast<Shell>(index_of(kShellNames, flags.shell)), command_words(cli.app));
+  } else if (cli.status->parsed()) {
+    command.kind = Command::Kind::status;
   } else if (cli.gate->parsed()) {
+    auto order = gate_order(flags);
+    if (!order) return order.error();
     command.kind = Command::Kind::gate;
-    command.gate = *policy::parse_gate(flags.gate);
-    command.mode = *policy::parse_gate_mode(flags.mode);
-    command.percentage = flags.percentage;
-  } else if (flags.status) {
-    command.kind = Command::Kind::learning_status;
+    command.gate = std::move(*order);
+  } else if (cli.compare->parsed()) {
+    command.kind = Command::Kind::compare;
+    command.gate.gate = policy::parse_gate(flags.gate);
+  } else if (cli.learning->parsed() || flags.status) {
+    command.kind = Command::Kind::learning;
+    command.learning = {flags.key, cli.reset->parsed()};
+    if (flags.watch && command.learning.reset) return policy::Error{"--watch", "there is nothing to watch in a reset"};
+  } else if (cli.drain->parsed()) {
+    command.kind = Command::Kind::drain;
+    command.wait = flags.wait;
   } else if (cli.health->parsed()) {
     command.kind = Command::Kind::health;
-    command.patience = flags.timeout.empty() ? kHealthPatience : *parse_duration(flags.timeout);
+    if (flags.timeout.empty()) command.patience = kHealthPatience;
   } else if (flags.check || cli.check->parsed()) {
     command.kind = Command::Kind::check;
   }
-  command.output = flags.output == "json" ? Command::Output::json : Command::Output::table;
+  command.output = flags.output == "json" ? Output::json : Output::table;
   command.config_file = flags.config;
   auto assignments = assignments_of(flags);
   if (!assignments) return assignments.error();

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "admin/ca_action.h"
+#include "admin/completion.h"
 #include "admin/tool_environment.h"
 #include "admin/units.h"
 #include "policy/gate.h"
@@ -62,24 +63,79 @@ CLI::App* add_command(CLI::App& app, const char* name, const char* about, const 
   return command;
 }
 
+CLI::Option* add_span(CLI::App* command, const char* name, std::string& span, const char* about) {
+  return command->add_option(name, span, about)->type_name("DURATION")->check(kSpan);
+}
+
 // A command that asks a running proxy.
-CLI::App* add_asking(CLI::App& app, Flags& flags, const char* name, const char* about, const char* patience) {
+CLI::App* add_asking(CLI::App& app, Flags& flags, const char* name, const char* about) {
   CLI::App* command = add_command(app, name, about);
-  command->add_option("--timeout", flags.timeout, std::string("how long an answer may take (") + patience + ")")
-      ->type_name("DURATION")
-      ->check(kSpan);
+  add_span(command, "--timeout", flags.timeout, "how long an answer may take (5s; health: 2s)");
+  return command;
+}
+
+// ... and may do so again and again.
+CLI::App* add_watching(CLI::App& app, Flags& flags, const char* name, const char* about) {
+  CLI::App* command = add_asking(app, flags, name, about);
+  CLI::Option* watch =
+      command->add_flag("--watch", flags.watch, "again and again: redrawn on a terminal, else lines of JSON");
+  add_span(command, "--interval", flags.interval, "how often (2s)")->needs(watch);
   return command;
 }
 
 CLI::App* add_gate(CLI::App& app, Flags& flags) {
-  CLI::App* gate = add_command(app, "gate", "flip a gate of the running proxy, without a restart");
-  one_of(gate->add_option("NAME", flags.gate, "which gate"), policy::kGateNames)->required();
-  one_of(gate->add_option("MODE", flags.mode, "shadow: computed and reported only"), policy::kGateModeNames)
-      ->required();
-  gate->add_option("--percentage", flags.percentage, "share that is treated (100)")
-      ->type_name("0..100")
-      ->check(CLI::Range(0.0, 100.0).description(""));
+  CLI::App* gate = add_watching(app, flags, "gate", "the gates, one of them in detail, or flip it without a restart");
+  CLI::Option* name = one_of(gate->add_option("NAME", flags.gate, "which one; none: all of them"), policy::kGateNames);
+  std::vector<std::string_view> modes(policy::kGateModeNames.begin(), policy::kGateModeNames.end());
+  modes.push_back(kTakeBack);
+  one_of(gate->add_option("MODE", flags.mode, "shadow: computed and reported only; reset: as it was started"), modes);
+  const auto setting = [&](CLI::Option* option) { option->needs(name); };
+  CLI::Option* percentage = gate->add_option("--percentage", flags.percentage, "share that is treated (100)")
+                                ->type_name("0..100")
+                                ->check(CLI::Range(0.0, 100.0).description(""));
+  setting(percentage);
+  setting(one_of(gate->add_option("--unit", flags.unit, "what falls on an arm as one"), policy::kGateUnitNames));
+  setting(gate->add_option("--providers", flags.providers, "names, with commas between; may hold globs (all)")
+              ->type_name("LIST")
+              ->delimiter(',')
+              ->allow_extra_args(false));
+  setting(one_of(gate->add_option("--guard", flags.guard, "who acts on the verdict rollback: enforce flips it off"),
+                 policy::kGuardModeNames));
+  CLI::Option* ramp = gate->add_option("--ramp", flags.ramp, "percentages to go up through, such as 1,10,50,100")
+                          ->type_name("LIST")
+                          ->delimiter(',')
+                          ->allow_extra_args(false)
+                          ->check(CLI::Range(0.0, 100.0).description(""))
+                          ->excludes(percentage);
+  setting(ramp);
+  setting(add_span(gate, "--step", flags.step, "how long the ramp stays at each (1h)")->needs(ramp));
   return gate;
+}
+
+CLI::App* add_compare(CLI::App& app, Flags& flags) {
+  CLI::App* compare =
+      add_watching(app, flags, "compare", "both arms of a gate side by side, and what may be said of them");
+  one_of(compare->add_option("NAME", flags.gate, "which gate"), policy::kGateNames)->required();
+  return compare;
+}
+
+CLI::App* add_learning(CLI::App& app, Flags& flags) {
+  CLI::App* learning = add_watching(app, flags, "learning",
+                                    "what was learned of each provider, or of one and why; the file's where none runs");
+  learning->add_option("KEY", flags.key, "provider@host; none: all of them")->type_name("");
+  return learning;
+}
+
+CLI::App* add_reset(CLI::App& learning, Flags& flags) {
+  CLI::App* reset = add_command(learning, "reset", "forget what was learned of a provider");
+  reset->add_option("KEY", flags.key, "provider@host")->type_name("")->required();
+  return reset;
+}
+
+CLI::App* add_drain(CLI::App& app, Flags& flags) {
+  CLI::App* drain = add_asking(app, flags, "drain", "have the proxy finish what it has begun, and end");
+  drain->add_flag("--wait", flags.wait, "until it has gone");
+  return drain;
 }
 
 CLI::App* add_exec(CLI::App& app, Flags& flags) {
@@ -109,6 +165,13 @@ CLI::App* add_ca(CLI::App& app, Flags& flags) {
   return ca;
 }
 
+CLI::App* add_completion(CLI::App& app, Flags& flags) {
+  CLI::App* completion = add_command(app, "completion", "print what makes a shell complete this command line",
+                                     "\n  source <(backoffd completion bash)\n");
+  one_of(completion->add_option("SHELL", flags.shell, "which one"), kShellNames)->required();
+  return completion;
+}
+
 }  // namespace
 
 CliApp::CliApp() : app(kAbout, "backoffd") {
@@ -116,12 +179,18 @@ CliApp::CliApp() : app(kAbout, "backoffd") {
   app.get_formatter()->column_width(38);
   app.require_subcommand(0, 1);
   add_flags(app, flags);
-  health = add_asking(app, flags, "health", "ends with 0 where the proxy serves, with 1 where not, and says why", "2s");
-  check = add_command(app, "check", "tell everything that is wrong with the configuration");
+  status = add_watching(app, flags, "status", "what runs: providers with limits, queues and 429s, and the gates");
   gate = add_gate(app, flags);
+  compare = add_compare(app, flags);
+  learning = add_learning(app, flags);
+  reset = add_reset(*learning, flags);
+  drain = add_drain(app, flags);
+  health = add_asking(app, flags, "health", "end with 0 where the proxy serves, with 1 where not, and say why");
+  check = add_command(app, "check", "tell everything that is wrong with the configuration");
   exec = add_exec(app, flags);
   env = add_env(app, flags);
   ca = add_ca(app, flags);
+  completion = add_completion(app, flags);
 }
 
 }  // namespace backoffd::admin

@@ -4,9 +4,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <string_view>
+
 #include "admin/cli_flags.h"
 
 namespace backoffd::admin {
+
+// The mode of `gate NAME` that takes an earlier flip back.
+inline constexpr std::string_view kTakeBack = "reset";
 
 // Parsing fills `flags`, once.
 struct CliApp {
@@ -17,12 +22,18 @@ struct CliApp {
   Flags flags;
   CLI::App app;
   // The subcommands.
+  CLI::App* status;
+  CLI::App* gate;
+  CLI::App* compare;
+  CLI::App* learning;
+  CLI::App* reset;  // of learning
+  CLI::App* drain;
   CLI::App* health;
   CLI::App* check;
-  CLI::App* gate;
   CLI::App* exec;
   CLI::App* env;
   CLI::App* ca;
+  CLI::App* completion;
 };
 
 }  // namespace backoffd::admin

@@ -20,11 +20,16 @@ struct Flags {
   std::optional<bool> contextual_retry, provider_learning;
   bool check = false, status = false, help_keys = false;
   std::string output = "table";
-  std::string gate, mode;
-  std::string ca_action, env_format = "sh";
-  bool quiet = false;
+  std::string gate, mode, unit, guard, step;
+  std::vector<std::string> providers;
   std::optional<double> percentage;
-  std::string timeout;
+  std::vector<double> ramp;
+  std::string key;
+  bool wait = false;
+  std::string ca_action, shell, env_format = "sh";
+  bool quiet = false;
+  std::string timeout, interval;
+  bool watch = false;
 };
 
 // `flags` outlives the parsing.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "admin/key_choice.h"
 #include "admin/state_event.h"
 
 namespace backoffd::admin {
@@ -25,6 +24,7 @@ EventFeed::EventFeed(Loop& loop, Callers& callers, policy::Engine& engine, proxy
 
 void EventFeed::add_routes(Router& router) {
   router.add("GET", "/events", [this](const Request& request, const std::string&) { return subscribe(request); });
+  router.add("GET", "/state", [this](const Request& request, const std::string&) { return tell_once(request); });
   router.add("GET", "/history", [this](const Request&, const std::string&) {
     Response response;
     response.body = json::write(history_.show());
@@ -35,13 +35,13 @@ void EventFeed::add_routes(Router& router) {
 void EventFeed::start() { on_tick(); }
 
 Response EventFeed::subscribe(const Request& request) {
+  // Those that have left are known after the next event only.
+  if (listeners_.size() >= kMostListeners) tell_all(": who is still there?\n\n");
+  if (listeners_.size() >= kMostListeners) {
+    return error_response(503, "too_many_listeners",
+                          std::to_string(kMostListeners) + " listen to the events already, which is as many as may.");
+  }
   if (request.method == "GET") {
-    // Those that have left are known after the next event only.
-    if (listeners_.size() >= kMostListeners) tell_all(": who is still there?\n\n");
-    if (listeners_.size() >= kMostListeners) {
-      return error_response(503, "too_many_listeners",
-                            std::to_string(kMostListeners) + " listen to the events already, which is as many as may.");
-    }
     listeners_.push_back(request.number);
     newcomer_ = true;
   }
@@ -52,11 +52,21 @@ Response EventFeed::subscribe(const Request& request) {
   return response;
 }
 
+Response EventFeed::tell_once(const Request& request) {
+  asked_.push_back(request.number);
+  newcomer_ = true;
+  if (!asking_) ask();
+  return Response::later();
+}
+
+void EventFeed::read_keys() {
+  keys_total_ = engine_.key_count();
+  keys_ = engine_.status(Loop::now(), KeyHistory::kMostKeys);
+}
+
 void EventFeed::on_tick() {
   const auto wall = Loop::wall_now();
-  auto keys = engine_.status(Loop::now());
-  keys_total_ = keys.size();
-  keys_ = choose_keys(std::move(keys));
+  read_keys();
   history_.add(keys_, wall);
   if (asking_) {
     tell_all(": still here\n\n");  // a worker has much to do
@@ -69,6 +79,8 @@ void EventFeed::on_tick() {
 
 void EventFeed::ask() {
   asking_ = true;
+  awaited_ = std::move(asked_);
+  asked_.clear();
   ExchangeQuery query;
   // Who is new is told all that is kept, and with him the others: they know which ones they have.
   if (!newcomer_) query.seen = seen_;
@@ -80,8 +92,10 @@ void EventFeed::ask() {
 
 void EventFeed::publish(ExchangeAnswer exchanges) {
   asking_ = false;
+  if (!awaited_.empty()) read_keys();  // they ask what is now, not what was at the last tick
   StateSource source;
   source.clocks = {Loop::now(), Loop::wall_now()};
+  source.uptime = source.clocks.now - started_;
   source.draining = server_.draining();
   for (const auto& endpoint : server_.listeners()) source.listeners.push_back(endpoint.text());
   source.keys = keys_;
@@ -90,7 +104,11 @@ void EventFeed::publish(ExchangeAnswer exchanges) {
   source.counters = server_.counters();
   seen_ = std::move(exchanges.seen);
   source.exchanges = std::move(exchanges);
-  tell_all(event_text("state", state_json(source)));
+  const json::Value state = state_json(source);
+  for (const CallNumber call : awaited_) callers_.answer(call, json_response(state));
+  awaited_.clear();
+  if (!asked_.empty()) ask();  // who asked meanwhile wants the recent ones, too
+  tell_all(event_text("state", state));
   if (!source.draining) return;
   for (const CallNumber listener : listeners_) callers_.end(listener);
   listeners_.clear();

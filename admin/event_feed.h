@@ -32,6 +32,8 @@ class EventFeed {
 
  private:
   Response subscribe(const Request& request);
+  Response tell_once(const Request& request);
+  void read_keys();
   void on_tick();
   void ask();
   void publish(proxy::ExchangeAnswer exchanges);
@@ -42,12 +44,15 @@ class EventFeed {
   policy::Engine& engine_;
   proxy::Server& server_;
 
+  const policy::MonoTime started_ = proxy::Loop::now();
   proxy::Timer tick_;
   KeyHistory history_;
-  std::vector<policy::KeyStatus> keys_;  // of the last tick, those that are shown
+  std::vector<policy::KeyStatus> keys_;  // as last read, those that are shown
   std::size_t keys_total_ = 0;
   std::vector<CallNumber> listeners_;
   bool newcomer_ = false;            // among them one that has had no event yet
+  std::vector<CallNumber> asked_;    // who wants the state once
+  std::vector<CallNumber> awaited_;  // ... and gets what the workers are being asked for
   std::vector<std::uint64_t> seen_;  // of recent exchanges
   bool asking_ = false;              // the workers are being asked
 };

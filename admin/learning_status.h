@@ -1,4 +1,4 @@
-// What is known of each key, for people and programs. Pure.
+// What is known of each key as JSON. Pure.
 #pragma once
 
 #include <string>
@@ -14,8 +14,5 @@ namespace backoffd::admin {
 // Other tools read the outer shape and those three keys. Limits are requests per second, null where there is none;
 // times are UTC, null where there is none.
 json::Value learning_json(const std::vector<policy::KeyStatus>& keys, policy::MonoTime now, policy::WallTime wall);
-
-// The same as a table. `learning`: of the shape above, possibly from another process: what does not fit is left empty.
-std::string learning_table(const json::Value& learning);
 
 }  // namespace backoffd::admin

@@ -1,19 +1,23 @@
 // The program: what was asked for, settings, and then one of the few things it can do.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
 #include "admin/ca_commands.h"
 #include "admin/cli.h"
-#include "admin/client_commands.h"
+#include "admin/compare_command.h"
+#include "admin/drain_command.h"
 #include "admin/env_command.h"
 #include "admin/exec.h"
 #include "admin/exec_summary.h"
 #include "admin/health_command.h"
 #include "admin/load.h"
 #include "admin/serve.h"
+#include "admin/status_command.h"
+#include "admin/watch.h"
 
 namespace backoffd::admin {
 namespace {
@@ -64,6 +68,33 @@ int finish(const CommandResult& result) {
   return result.exit_code;
 }
 
+bool asks_only(const Command& command) { return command.kind >= Command::Kind::learning; }
+
+// What a command that asks a running proxy has to say; all of it but what was seen on the way of a watch.
+CommandResult ask(const Command& command, const AdminConfig& admin) {
+  std::optional<Watch> watch;
+  if (command.watch) watch.emplace();
+  const AdminClient client(admin, command.patience, watch ? watch->cancel() : -1);
+  const auto look = [&](Output output, const Terminal& terminal) {
+    switch (command.kind) {
+      case Command::Kind::status:
+        return status_command(client, output, terminal);
+      case Command::Kind::gate:
+        return gate_command(client, command.gate, output, terminal);
+      case Command::Kind::compare:
+        return compare_command(client, *command.gate.gate, output, terminal);
+      case Command::Kind::drain:
+        return drain_command(client, command.wait, output);
+      case Command::Kind::health:
+        return health_command(admin, command.patience);
+      default:
+        return learning_command(client, command.learning, output, terminal);
+    }
+  };
+  if (watch) return watch->run(look, *command.watch, command.output, variable);
+  return look(command.output, Terminal::of(STDOUT_FILENO, variable));
+}
+
 int run(std::vector<std::string> arguments) {
   const Inherited inherited = Inherited::now();
   const auto command = parse_command_line(std::move(arguments));
@@ -80,9 +111,18 @@ int run(std::vector<std::string> arguments) {
     for (const policy::Error& problem : problems) complain(problem.text());
     return !problems.empty();
   };
-  if (command->kind == Command::Kind::health) {
+  if (asks_only(*command)) {
     const AdminConfig admin = load_admin(*command, variable, problems);
-    return wrong() ? kExitFailed : finish(health_command(admin, command->patience));
+    if (wrong()) return kExitFailed;
+    const CommandResult result = ask(*command, admin);
+    if (command->kind != Command::Kind::learning || result.exit_code != kExitNoProxy || command->watch ||
+        command->learning.reset) {
+      return finish(result);
+    }
+    const Start start = load(*command, variable, problems);
+    if (wrong()) return kExitFailed;
+    return finish(learning_of_file(command->learning, command->output, start.settings.config, result.complaint,
+                                   Terminal::of(STDOUT_FILENO, variable)));
   }
   Start start = load(*command, variable, problems);
   if (wrong()) return failure_of(*command);
@@ -90,18 +130,11 @@ int run(std::vector<std::string> arguments) {
     case Command::Kind::check:
       std::puts("The configuration is good.");
       return 0;
-    case Command::Kind::gate:
-      return finish(flip_gate(*command, start.settings.config, start.token));
-    case Command::Kind::learning_status:
-      return finish(learning_status(*command, start.settings.config, start.token));
     case Command::Kind::env:
       return finish(env_command(command->env_format, start.settings.config));
     case Command::Kind::ca:
       return finish(ca_command(command->ca_action, command->output, start.settings.config));
-    case Command::Kind::run:
-    case Command::Kind::exec:
-    case Command::Kind::health:
-    case Command::Kind::message:
+    default:
       break;
   }
   return run_service(std::move(start), *command, inherited);

@@ -74,6 +74,7 @@ Value state_json(const StateSource& source) {
   Value out;
   out["time"] = format_time(source.clocks.wall);
   out["version"] = kVersion;
+  out["uptime"] = policy::seconds(std::chrono::duration_cast<std::chrono::milliseconds>(source.uptime));
   out["draining"] = source.draining;
   out["listeners"] = json::Array(source.listeners.begin(), source.listeners.end());
   out["totals"] = show_totals(source.counters);

@@ -14,6 +14,7 @@ namespace backoffd::admin {
 
 struct StateSource {
   Clocks clocks;
+  policy::Duration uptime{};
   bool draining = false;
   std::vector<std::string> listeners;
   std::vector<policy::KeyStatus> keys;  // those that are shown

@@ -75,9 +75,7 @@ class CaStoreTest : public testing::Test {
     const auto authority = open();
     return authority ? "no error" : authority.error().text();
   }
-  CommandResult command(CaAction action, Command::Output output = Command::Output::table) {
-    return ca_command(action, output, config_);
-  }
+  CommandResult command(CaAction action, Output output = Output::table) { return ca_command(action, output, config_); }
   std::string in_state(const std::string& name) { return config_.state_dir + "/" + name; }
   std::set<std::string> names_below(const std::string& folder) {
     std::set<std::string> names;
@@ -411,7 +409,7 @@ TEST_F(CaStoreTest, ShowNamesWhatThereIs) {
 
 TEST_F(CaStoreTest, ShowForPrograms) {
   const auto made = open();
-  const auto shown = json::parse(command(CaAction::show, Command::Output::json).out, json::Dialect::strict);
+  const auto shown = json::parse(command(CaAction::show, Output::json).out, json::Dialect::strict);
   ASSERT_TRUE(shown) << shown.error().text();
   EXPECT_EQ(*shown->root.find("sha256")->string(), made->fingerprint());
   EXPECT_EQ(*shown->root.find("may_sign")->find("dns")->array()->at(0).string(), "crossref.org");

@@ -11,6 +11,7 @@
 namespace backoffd::admin {
 namespace {
 
+using namespace std::chrono_literals;
 using policy::GateId;
 using policy::GateLayer;
 using policy::GateMode;
@@ -126,18 +127,65 @@ TEST(Cli, WhatIsWrongIsNamed) {
   EXPECT_THAT(fault({"gate", "contextual-retyr", "on"}), HasSubstr("contextual-retyr"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "maybe"}), HasSubstr("maybe"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "on", "--percentage", "101"}), HasSubstr("101"));
-  EXPECT_THAT(fault({"gate", "contextual-retry"}), HasSubstr("MODE"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "--percentage", "5"}), HasSubstr("MODE: expected on, off or shadow"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "reset", "--percentage", "5"}), HasSubstr("reset takes a flip back"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "on", "--watch"}), HasSubstr("--watch"));
+  EXPECT_THAT(fault({"gate", "--guard", "report"}), HasSubstr("NAME"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "--ramp", "1,10", "--percentage", "5"}), HasSubstr("--percentage"));
+  EXPECT_THAT(fault({"compare"}), HasSubstr("NAME"));
+  EXPECT_THAT(fault({"learning", "reset"}), HasSubstr("KEY"));
+  EXPECT_THAT(fault({"status", "--interval", "1s"}), HasSubstr("--watch"));
+  EXPECT_THAT(fault({"health", "--timeout", "2"}), HasSubstr("needs a unit"));
+  EXPECT_THAT(fault({"health", "--timeout", "0s"}), HasSubstr("must be longer than nothing"));
+  EXPECT_THAT(fault({"completion", "tcsh"}), HasSubstr("tcsh"));
+  EXPECT_THAT(fault({"status", "gate"}), HasSubstr("gate"));
 }
 
 TEST(Cli, GateCommand) {
   const Command command =
       good({"gate", "provider-learning", "shadow", "--percentage", "12.5", "--admin", "127.0.0.1:3"});
   EXPECT_EQ(command.kind, Command::Kind::gate);
-  EXPECT_EQ(command.gate, GateId::provider_learning);
-  EXPECT_EQ(command.mode, GateMode::shadow);
-  EXPECT_EQ(command.percentage, 12.5);
+  EXPECT_EQ(command.gate.gate, GateId::provider_learning);
+  EXPECT_EQ(json::write(*command.gate.setting), R"({"percentage":12.5,"mode":"shadow"})");
   ASSERT_EQ(command.assignments.size(), 1U);
   EXPECT_EQ(command.assignments[0].path, "admin.listen");
+}
+
+TEST(Cli, AGateTakesAllThatTheAdminInterfaceDoes) {
+  const auto setting = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"gate", "contextual-retry"});
+    const Command command = good(std::move(arguments));
+    return command.gate.setting ? json::write(*command.gate.setting) : "none";
+  };
+  EXPECT_EQ(setting({}), "none");
+  EXPECT_EQ(setting({"off"}), R"({"mode":"off"})");
+  EXPECT_EQ(setting({"reset"}), "null");
+  EXPECT_EQ(setting({"--ramp", "1,10,50", "--step", "10m", "--guard", "enforce"}),
+            R"({"guard":"enforce","ramp":[1.0,10.0,50.0],"step":"10m"})");
+  EXPECT_EQ(setting({"on", "--unit", "client", "--providers", "crossref,open*"}),
+            R"({"unit":"client","providers":["crossref","open*"],"mode":"on"})");
+  EXPECT_EQ(good({"gate"}).gate.gate, std::nullopt);
+}
+
+TEST(Cli, CommandsThatAsk) {
+  EXPECT_EQ(good({"status"}).kind, Command::Kind::status);
+  EXPECT_EQ(good({"status"}).watch, std::nullopt);
+  EXPECT_EQ(good({"status"}).patience, 5s);
+  EXPECT_EQ(good({"status", "--watch", "--timeout", "1s"}).watch, 2s);
+  EXPECT_EQ(good({"status", "--watch", "--timeout", "1s"}).patience, 1s);
+  EXPECT_EQ(good({"learning", "--watch", "--interval", "500ms"}).watch, 500ms);
+  EXPECT_EQ(good({"health"}).kind, Command::Kind::health);
+  EXPECT_EQ(good({"health"}).patience, 2s);
+  EXPECT_EQ(good({"compare", "contextual-retry"}).gate.gate, GateId::contextual_retry);
+  EXPECT_EQ(good({"drain"}).kind, Command::Kind::drain);
+  EXPECT_FALSE(good({"drain"}).wait);
+  EXPECT_TRUE(good({"drain", "--wait"}).wait);
+  EXPECT_EQ(good({"learning", "a@b"}).learning.key, "a@b");
+  EXPECT_FALSE(good({"learning", "a@b"}).learning.reset);
+  EXPECT_EQ(good({"learning", "reset", "a@b"}).learning.key, "a@b");
+  EXPECT_TRUE(good({"learning", "reset", "a@b"}).learning.reset);
+  EXPECT_EQ(good({"check", "--config", "x"}).kind, Command::Kind::check);
+  EXPECT_EQ(good({"status", "--token-file", "/t"}).assignments[0].path, "admin.token_file");
 }
 
 TEST(Cli, ExecRunsWhatStandsBehindTheDashes) {
@@ -175,16 +223,16 @@ TEST(Cli, CaAndItsActions) {
   const Command command = good({"ca", "rotate", "--output", "json", "--state-dir", "/s"});
   EXPECT_EQ(command.kind, Command::Kind::ca);
   EXPECT_EQ(command.ca_action, CaAction::rotate);
-  EXPECT_EQ(command.output, Command::Output::json);
+  EXPECT_EQ(command.output, Output::json);
   EXPECT_THAT(fault({"ca"}), HasSubstr("ACTION"));
   EXPECT_THAT(fault({"ca", "burn"}), HasSubstr("burn"));
 }
 
 TEST(Cli, LearningStatusAndCheck) {
-  EXPECT_EQ(good({"--provider-learning-status"}).output, Command::Output::table);
+  EXPECT_EQ(good({"--provider-learning-status"}).output, Output::table);
   const Command command = good({"--provider-learning-status", "--output", "json", "--config", "x"});
-  EXPECT_EQ(command.kind, Command::Kind::learning_status);
-  EXPECT_EQ(command.output, Command::Output::json);
+  EXPECT_EQ(command.kind, Command::Kind::learning);
+  EXPECT_EQ(command.output, Output::json);
   EXPECT_EQ(command.config_file, "x");
   EXPECT_EQ(good({"--check"}).kind, Command::Kind::check);
 }

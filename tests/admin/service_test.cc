@@ -1,4 +1,4 @@
-// The whole program but its command line, as a process of its own: signals, drain, saves, and the commands that ask it.
+// The whole program but its command line, as a process of its own: signals, drain, saves.
 #include "admin/serve.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +10,6 @@
 #include <filesystem>
 
 #include "admin/client.h"
-#include "admin/client_commands.h"
 #include "admin/file.h"
 #include "admin/json.h"
 #include "admin/learning_file.h"
@@ -195,43 +194,6 @@ TEST_F(ServiceTest, APortInUseIsToldByItsKey) {
   const auto service = Service::make(with, "");
   ASSERT_FALSE(service);
   EXPECT_THAT(service.error().text(), HasSubstr("admin.listen: \"127.0.0.1:" + std::to_string(taken) + "\": "));
-}
-
-TEST_F(ServiceTest, TheCommandsAskARunningProxy) {
-  const Settings with = settings();
-  start(with);
-  Command flip;
-  flip.gate = policy::GateId::contextual_retry;
-  flip.mode = policy::GateMode::on;
-  flip.percentage = 10;
-  const CommandResult flipped = flip_gate(flip, with.config, "");
-  EXPECT_EQ(flipped.exit_code, 0) << flipped.complaint;
-  EXPECT_THAT(ask("/gates/contextual-retry")->body, HasSubstr("\"percentage\": 10.0"));
-
-  Command status;
-  status.output = Command::Output::json;
-  const CommandResult learned = learning_status(status, with.config, "");
-  EXPECT_EQ(learned.exit_code, 0) << learned.complaint;
-  EXPECT_EQ(learned.out, "{\n  \"providers\": {}\n}\n");
-}
-
-TEST_F(ServiceTest, WhereNoProxyRunsTheStatusComesFromTheFile) {
-  const Settings with = settings();
-  Command command;
-  EXPECT_EQ(learning_status(command, with.config, "").exit_code, 1);
-  EXPECT_THAT(flip_gate(command, with.config, "").complaint, HasSubstr("no answer from the admin interface"));
-
-  write_state(40);
-  const CommandResult table = learning_status(command, with.config, "");
-  EXPECT_EQ(table.exit_code, 0) << table.complaint;
-  EXPECT_THAT(table.out, HasSubstr("p@p.example"));
-  EXPECT_THAT(table.complaint, HasSubstr("saved "));
-  command.output = Command::Output::json;
-  const auto document = json::parse(learning_status(command, with.config, "").out, json::Dialect::strict);
-  ASSERT_TRUE(document);
-  const json::Value* entry = document->root.find("providers")->find("p@p.example");
-  ASSERT_NE(entry, nullptr);
-  EXPECT_NEAR(entry->find("reduction_pct")->number(), 40, 0.5);
 }
 
 TEST(RegistrableLabel, TheFirstLabelOfTheRegistrableDomain) {

@@ -1,0 +1,13 @@
+// `backoffd compare NAME`: both arms of a gate's experiment side by side, and what may be said of them.
+#pragma once
+
+#include "admin/admin_client.h"
+#include "admin/output.h"
+#include "admin/terminal.h"
+#include "policy/gate.h"
+
+namespace backoffd::admin {
+
+CommandResult compare_command(const AdminClient& client, policy::GateId gate, Output output, const Terminal& terminal);
+
+}  // namespace backoffd::admin
