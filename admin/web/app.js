@@ -10,6 +10,18 @@ import {showSummary} from "./summary.js";
 const kTitle = document.title;
 let connection = "waiting";
 
+// Short, for the banner, and said once.
+const kConnections = {
+  live: ["live", "", "The connection to the proxy is back."],
+  lost: ["connection lost",
+    "The proxy does not answer. What is shown is the last that was heard of it; it is tried again every few seconds.",
+    "The connection to the proxy is lost."],
+  full: ["not live",
+    "As many listen to this proxy as may: each open page of it counts, and whatever else takes its events. " +
+    "Close one; it is tried again every few seconds.",
+    "This page is not live: too many listen to the proxy."],
+};
+
 function show(state) {
   showSummary(state);
   showProviders(state, feed.history);
@@ -23,14 +35,12 @@ function showConnection(now) {
   if (now === connection) return;
   const first = connection === "waiting";
   connection = now;
-  const live = now === "live";
+  const [short, banner, said] = kConnections[now];
   setAttribute(byId("connection"), "data-state", now);
-  setText(byId("connection"), live ? "live" : "connection lost");
-  byId("banner").hidden = live;
-  setText(byId("banner"), live ? "" :
-    "The proxy does not answer. What is shown is the last that was heard of it; it is tried again every few seconds.");
-  if (!live) announce("The connection to the proxy is lost.");
-  else if (!first) announce("The connection to the proxy is back.");
+  setText(byId("connection"), short);
+  byId("banner").hidden = banner === "";
+  setText(byId("banner"), banner);
+  if (!(now === "live" && first)) announce(said);
 }
 
 setUpProviders();

@@ -1,5 +1,5 @@
 // What the proxy says of itself, once a second (server-sent events), with the past to begin with. Says when the
-// connection is lost, and comes back by itself.
+// connection is lost or that too many listen, and comes back by itself.
 
 import {History} from "./history.js";
 
@@ -15,7 +15,7 @@ export class Feed {
   #draining = false;  // the events end after one, and are asked for anew until the process ends
   #retry = 0;
 
-  // `onState(state)`: each event. `onConnection(state)`: "live" or "lost".
+  // `onState(state)`: each event. `onConnection(state)`: "live", "lost", or "full": as many listen as may.
   constructor(onState, onConnection) {
     this.#onState = onState;
     this.#onConnection = onConnection;
@@ -50,13 +50,25 @@ export class Feed {
       this.#onState(state);
     });
     this.#source.onerror = () => {
+      this.#close();
       if (this.#draining) this.#again();
-      else this.#lost();
+      else this.#why();
     };
   }
 
   #watch() {
     if (this.#source && !document.hidden && Date.now() - this.#heard > kSilence) this.#lost();
+  }
+
+  // Of a refusal the events say nothing; asked for their head alone, the proxy does.
+  async #why() {
+    const head = await fetch("events", {method: "HEAD", cache: "no-store"}).catch(() => null);
+    if (head?.status === 503) {
+      this.#onConnection("full");
+      this.#again();
+    } else {
+      this.#lost();
+    }
   }
 
   #lost() {

@@ -11,7 +11,6 @@
 #include "admin/event_feed.h"
 #include "admin/exchanges_route.h"
 #include "admin/gates_route.h"
-#include "admin/key_choice.h"
 #include "admin/web_files.h"
 #include "admin/web_route.h"
 #include "tests/support/play.h"
@@ -201,6 +200,7 @@ TEST_F(DashboardTest, SoManyMayListenAndOneMoreWhenOneHasLeft) {
     EXPECT_EQ(status_of(listeners.back().read_head()), 200);
   }
   EXPECT_EQ(status_of(get("/events")), 503);
+  EXPECT_EQ(status_of(ask("/events", "Connection: close\r\n", "HEAD").read_all()), 503);  // how the page knows
   listeners.pop_back();
   int status = 503;
   for (int i = 0; i < 100 && status != 200; ++i) {
@@ -298,19 +298,6 @@ TEST(KeyHistory, CountersThatBeginAnewAreNoDifference) {
   history.add({key_with("a@a", 100)}, start);
   history.add({key_with("a@a", 3)}, start + std::chrono::seconds(1));
   EXPECT_EQ(json::write(*history.show().find("keys")->find("a@a")->find("requests")), "[100,3]");
-}
-
-TEST(KeyChoice, WhatIsHeldBackComesBeforeWhatIsBusyAndThatBeforeTheRest) {
-  std::vector<policy::KeyStatus> keys;
-  for (std::size_t i = 0; i < 3 * kMostShownKeys; ++i) keys.push_back(key_with("k" + std::to_string(i), 1000 + i));
-  keys[0].learner.state = policy::LearnerState::reducing;
-  keys[1].queued = 1;
-  const auto chosen = choose_keys(keys);
-  ASSERT_EQ(chosen.size(), kMostShownKeys);
-  std::set<std::string> names;
-  for (const auto& key : chosen) names.insert(key.key);
-  EXPECT_TRUE(names.contains("k0") && names.contains("k1") && names.contains("k191"));
-  EXPECT_FALSE(names.contains("k2"));
 }
 
 // --- exchanges ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+import urllib.request
 from pathlib import Path
 
 from webdriver import Browser
@@ -160,6 +161,20 @@ class PageTest(unittest.TestCase):
         self.assertTrue(self.browser.script(f"return {moving}"))
         self.browser.prefer(prefers_reduced_motion="reduce")
         self.assertFalse(self.browser.script(f"return {moving}"))
+
+    def test_says_when_as_many_listen_as_may(self) -> None:
+        world = World(BINARY)
+        self.addCleanup(world.close)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        listeners = [opener.open(world.url + "/events", timeout=20) for _ in range(16)]
+        self.browser.open(world.url + "/")
+        self.browser.until("document.getElementById('connection').dataset.state === 'full'")
+        self.assertIn("As many listen", self.browser.script("return document.getElementById('banner').textContent"))
+        self.browser.until("document.getElementById('announcement').textContent.includes('too many')")
+        for one in listeners:
+            one.close()
+        self.browser.until(LIVE)
+        self.assertTrue(self.browser.script("return document.getElementById('banner').hidden"))
 
     def test_says_when_the_proxy_is_gone(self) -> None:
         world = World(BINARY)
