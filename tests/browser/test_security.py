@@ -33,6 +33,22 @@ await attempt("flip with a blob's type", async () => read(await fetch(admin + "/
   {method: "POST", body: new Blob(["true"], {type: "application/json"}), mode: "no-cors"})));
 const blob = new Blob(["{}"], {type: "text/plain"});
 await attempt("beacon", async () => `${navigator.sendBeacon(admin + "/drain", blob)}`);
+await attempt("request of old", () => new Promise((resolve) => {
+  const request = new XMLHttpRequest();
+  request.open("POST", admin + "/gates/contextual-retry");
+  request.setRequestHeader("Content-Type", "text/plain");
+  request.onload = () => resolve(`${request.status} ${request.responseText.length}`);
+  request.onerror = () => resolve("refused");
+  request.send("true");
+}));
+for (const method of ["PUT", "DELETE", "PATCH"]) {
+  await attempt(method, async () => read(await fetch(admin + "/gates/contextual-retry", {method, body: "true"})));
+}
+await attempt("socket", () => new Promise((resolve) => {
+  const socket = new WebSocket(admin.replace("http", "ws") + "/events");
+  socket.onopen = () => resolve("open");
+  socket.onerror = () => resolve("refused");
+}));
 const element = (name, tag, attribute, path) => attempt(name, () => new Promise((resolve) => {
   const made = document.createElement(tag);
   made.onload = () => resolve("loaded");
@@ -59,14 +75,25 @@ await attempt("frame", () => new Promise((resolve) => {
   frame.src = admin + "/";
   document.body.append(frame);
 }));
-const form = document.createElement("form");
-form.method = "POST";
-form.action = admin + "/gates/contextual-retry";
-form.enctype = "text/plain";
-form.target = "_blank";
-form.innerHTML = "<input name='true//' value=''>";
-document.body.append(form);
-form.submit();
+// What a form says is JSON, as far as a form can.
+for (const kind of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]) {
+  await attempt(`form of ${kind}`, () => new Promise((resolve) => {
+    const frame = document.createElement("iframe");
+    frame.name = `into ${kind}`;
+    const form = document.createElement("form");
+    Object.assign(form, {method: "POST", action: admin + "/gates/contextual-retry", enctype: kind, target: frame.name});
+    form.innerHTML = `<input name='{"mode":"on","providers":["' value='"]}'>`;
+    document.body.append(frame, form);
+    frame.onload = () => {
+      let text = null;
+      try { text = frame.contentDocument.body.textContent; } catch { }
+      if (text === null) resolve("refused");
+      else if (text !== "") resolve(`read ${text.length}`);
+    };
+    form.submit();
+    setTimeout(() => resolve("refused: silent"), 3000);
+  }));
+}
 return tries;
 """
 
@@ -84,17 +111,35 @@ class Strangers(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Naive(Strangers):
+    """An interface that does as it is told: what reaches it is what a browser does not keep back by itself."""
+
+    def do_POST(self) -> None:
+        self.server.seen.append((self.path, self.headers["Content-Type"] or "none"))  # type: ignore[attr-defined]
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.do_GET()
+
+
 class SecurityTest(unittest.TestCase):
     def setUp(self) -> None:
         self.world = World(BINARY)
         self.addCleanup(self.world.close)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Strangers)
+        self.port = self.serve(Strangers).server_address[1]
+        self.browser = Browser(resolve=("evil.example",))
+        self.addCleanup(self.browser.stop)
+
+    def serve(self, kind: type[http.server.BaseHTTPRequestHandler]) -> http.server.ThreadingHTTPServer:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
+        server.seen = []  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        self.port = server.server_address[1]
-        self.browser = Browser(resolve=("evil.example",))
-        self.addCleanup(self.browser.stop)
+        return server
+
+    def attack(self, page: str, admin: str) -> dict[str, str]:
+        self.browser.open(page)
+        tries = self.browser.script("return (async () => {" + ATTACK + "}).apply(null, arguments)", admin)
+        return tries  # type: ignore[return-value]
 
     def expect_nothing_done(self) -> None:
         self.assertEqual(self.world.gate("contextual-retry")["mode"], "off")
@@ -102,14 +147,26 @@ class SecurityTest(unittest.TestCase):
 
     def test_a_page_of_another_origin_reads_nothing_and_changes_nothing(self) -> None:
         for page in (f"http://127.0.0.1:{self.port}/", f"http://evil.example:{self.port}/"):
-            self.browser.open(page)
-            tries = self.browser.script("return (async () => {" + ATTACK + "}).apply(null, arguments)", self.world.url)
-            self.assertEqual(len(tries), 11)
+            tries = self.attack(page, self.world.url)
+            self.assertEqual(len(tries), 19)
             for name, result in tries.items():
                 if name == "beacon":
                     continue  # the browser says only that it was sent
                 self.assertTrue(result.startswith(("refused", "opaque 0 0")), (page, name, result))
             self.expect_nothing_done()
+
+    def test_the_browser_alone_would_not_keep_these_back(self) -> None:
+        """What is refused above does arrive, so it is we who refuse it."""
+        naive = self.serve(Naive)
+        self.attack(f"http://evil.example:{self.port}/", f"http://127.0.0.1:{naive.server_address[1]}")
+        seen = naive.seen  # type: ignore[attr-defined]
+        arrived = {(path, kind.split(";")[0]) for path, kind in seen}
+        gate = "/gates/contextual-retry"
+        forms = {(gate, "application/x-www-form-urlencoded"), (gate, "multipart/form-data")}
+        # A type that a page may not choose without asking is left out.
+        self.assertEqual(arrived, {(gate, "text/plain"), (gate, "none"), ("/drain", "text/plain")} | forms)
+        texts = [kind for path, kind in seen if path == gate and kind.startswith("text/plain")]
+        self.assertEqual(len(texts), 3)  # fetch, the request of old, the form
 
     def test_a_name_that_comes_to_mean_this_machine_is_no_name_of_ours(self) -> None:
         admin = f"http://evil.example:{self.world.proxy.admin_port}"
@@ -125,4 +182,9 @@ class SecurityTest(unittest.TestCase):
             "{method: 'POST', body: 'true', headers: {'Content-Type': 'application/json'}})]; })()"
         )
         self.assertEqual(tries, [403, 403, 403, 403])
+        heard = self.browser.script(
+            "return new Promise((resolve) => { const events = new EventSource('/events');"
+            "events.addEventListener('state', () => resolve('heard')); events.onerror = () => resolve('refused'); })"
+        )
+        self.assertEqual(heard, "refused")
         self.expect_nothing_done()
