@@ -1,6 +1,6 @@
-"""Every answer of the admin interface is as /openapi.json describes it, and all that it describes is answered.
+"""Each answer of the admin interface is as /openapi.json describes it, and all that it describes is answered.
 
-That every route is described and nothing else is tried against the router's own table by tests/admin/openapi_test.cc."""
+That every route is described and no other is tried against the router's own table by tests/admin/openapi_test.cc."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from world import TOKEN, World, eventually
 BINARY = Path()
 DOCUMENT = Path(__file__).parents[2] / "admin" / "web" / "openapi.json"
 
-# The first try of each URL is refused and the second served: the contextual policy, which defers a `validate`, does harm.
+# The first try of each URL is refused and the second served: the contextual policy, which defers a `validate`, harms.
 HARM = "/bytes/10/{}?fault=429@1"
 
 
@@ -154,6 +154,7 @@ class AnswersTest(unittest.TestCase):
         self.look("/readyz")
         self.look("/config")
         self.look("/metrics")
+        self.look("/state")
         self.assertIn(b"<title>", self.look("/"))
         files = self.described.operation("GET", "/{file}")
         for name in files["parameters"][0]["schema"]["enum"]:

@@ -35,7 +35,9 @@ def eventually(holds: Callable[[], object], what: str) -> object:
 class World:
     """`config`: over the defaults of these tests."""
 
-    def __init__(self, binary: Path, config: dict | None = None, *flags: str, environment: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, binary: Path, config: dict | None = None, *flags: str, environment: tuple[str, ...] = ()
+    ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="backoffd-monitoring-")
         root = Path(self.folder.name)
         (root / "config.json").write_text(
