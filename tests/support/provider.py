@@ -75,6 +75,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 
 from misbehave.server import Provider
 from misbehave.units import SpecError
@@ -88,6 +89,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=manual)
     parser.add_argument("--host", action="append", help="address to listen on, several times (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="0 (default) takes a free one; see the line on stdout")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="serve https, with these PEM files")
     parser.add_argument("--seed", default="0", help="of the faults that come by chance (default 0)")
     parser.add_argument(
         "--rule", nargs=2, action="append", default=[], metavar=("GLOB", "QUERY"), help="a query for the paths GLOB"
@@ -103,8 +105,14 @@ async def main() -> None:
         raise SystemExit(f"--rule: {error}") from None
     hosts = options.host or ["127.0.0.1"]
     port = options.port
+    tls = None
+    if options.tls:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*options.tls)
     for host in hosts:
-        server = await asyncio.start_server(provider.connection, host, port, limit=HEAD_LIMIT, backlog=BACKLOG)
+        server = await asyncio.start_server(
+            provider.connection, host, port, limit=HEAD_LIMIT, backlog=BACKLOG, ssl=tls
+        )
         port = server.sockets[0].getsockname()[1]  # further addresses listen on the same port
     print(json.dumps({"host": hosts[0], "port": port, "pid": os.getpid()}), flush=True)
     stopped = asyncio.Event()

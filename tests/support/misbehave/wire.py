@@ -62,7 +62,8 @@ class Wire:
         self._reader, self._writer = reader, writer
         # With no room above the socket's own, drain() returns only when the kernel has every byte. A cut then loses
         # none of what was said before it.
-        writer.transport.set_write_buffer_limits(0)
+        if not writer.get_extra_info("ssl_object"):  # over TLS asyncio would wait for ever for a buffer below nothing
+            writer.transport.set_write_buffer_limits(0)
 
     async def request(self) -> Request | None:
         """The next head; None where the client has left between requests."""

@@ -1,0 +1,73 @@
+"""How a sidecar begins and ends: start-up, the orchestrator's signals, state over restarts, and what it makes do with."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unittest
+from pathlib import Path
+
+from engine import USER, Container, World, volume_folder
+from sidecar import LEARNS, Sidecar, right, wait_for
+
+from harness import ProviderProcess
+from load import Load
+
+
+class LifeCycle(unittest.TestCase):
+    world: World
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.provider = ProviderProcess("--rule", "/bytes/100/*", "limit=bucket:20/s&retry-after=1")
+        cls.addClassCleanup(cls.provider.stop)
+
+    def learn(self, sidecar: Sidecar, state: Path) -> None:
+        """Until it has learned something and written it down, which it does every 5 s."""
+        with Load(sidecar.port, [f"{self.provider.url}/bytes/100/x"], 8):
+            self.assertTrue(wait_for(state.exists, 60))
+
+    def test_what_it_learned_is_on_the_volume_and_there_after_a_restart(self) -> None:
+        for end in (Container.stop, Container.kill):
+            with self.subTest(end.__name__):
+                volume = self.world.volume("state")
+                state = volume_folder(volume) / "learning.json"
+                sidecar = Sidecar(self.world, *LEARNS, options=("--volume", f"{volume}:/var/lib/backoffd"))
+                self.learn(sidecar, state)
+                self.assertEqual(state.stat().st_uid, USER)
+                end(sidecar.container)
+                sidecar.container.start()
+                sidecar.wait_until_ready()
+                self.assertIn("1 keys restored", sidecar.container.logs())
+
+    def test_a_download_under_way_finishes_on_stop_while_it_is_no_longer_ready(self) -> None:
+        sidecar = Sidecar(self.world)
+        url = f"{self.provider.url}/bytes/1MiB/slow?fault=slow-body:300000"  # 3.5 s
+        body: list[bytes] = []
+        download = threading.Thread(target=lambda: body.append(sidecar.download(url)))
+        download.start()
+        exit_status: list[int] = []
+        stop = threading.Thread(target=lambda: exit_status.append(sidecar.container.stop()))
+        self.assertTrue(wait_for(lambda: "/bytes/1MiB/slow" in self.provider.stats()["paths"], 5))
+        stop.start()
+        self.assertTrue(wait_for(lambda: sidecar.readiness() == 503, 5))
+        self.assertTrue(download.is_alive())
+        download.join()
+        stop.join()
+        self.assertTrue(right(self.provider, "1MiB", body[0]))
+        self.assertEqual(exit_status, [0])
+
+    def test_it_keeps_to_the_cpu_quota(self) -> None:
+        sidecar = Sidecar(self.world, options=("--cpus", "0.5"))
+        self.assertRegex(sidecar.container.logs(), r"1 worker: \d+ cores?, a quota of 0\.5 by /sys/fs/cgroup/")
+
+    def test_it_bears_load_with_32_mebibytes(self) -> None:
+        sidecar = Sidecar(self.world, memory="32m")
+        with Load(sidecar.port, [f"{self.provider.url}/bytes/1MiB/load"], 64) as load:
+            self.assertTrue(wait_for(lambda: load.statuses[200] >= 2000, 60), load.statuses)
+        state = sidecar.container.inspect()["State"]
+        self.assertTrue(state["Running"] and not state["OOMKilled"], state)
+        self.assertEqual(load.statuses["broken"], 0)
+        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{sidecar.container.pid()}/status").read_text())
+        assert peak
+        print(f"64 downloads of 1 MiB at once, {load.statuses[200]} in all: {int(peak[1]) / 1024:.1f} MiB at most")

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""The container sidecar, built and run.
+
+    tests/container/run.py [--built] [-k WORD]
+
+Builds the image (unless --built), runs it hardened, beside an app, by the Kubernetes and Compose files, and ends with
+"N passed, N failed". Needs root on a machine with podman; whatever it lacks then is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from engine import IMAGE, ROOT, TOOLS, World, podman
+from hardened import Hardened
+from image import Image
+from lifecycle import LifeCycle
+from lint import Lint
+from manifests import Compose, Kubernetes
+from pair import Pair
+
+CASES = (Lint, Image, Hardened, LifeCycle, Pair, Kubernetes, Compose)
+
+
+def build() -> None:
+    began = time.monotonic()
+    subprocess.run([ROOT / "docker" / "build.sh", IMAGE], check=True, stdout=subprocess.DEVNULL)
+    print(f"image built in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def build_tools() -> None:
+    podman(
+        "build", "--quiet", "--isolation", "chroot", "--layers", "--pull=never", "--tag", TOOLS,
+        "--file", str(ROOT / "tests" / "container" / "tools.Dockerfile"), str(ROOT / "tests" / "container"), timeout=600,
+    )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--built", action="store_true", help="the image is there already")
+    parser.add_argument("-k", default="", metavar="WORD", help="only tests whose name has this in it")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("not root: no containers can be run here\n0 passed, 0 failed")
+        return 0
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda caught, frame: sys.exit(128 + caught))  # so that what was made is removed
+    if not options.built:
+        build()
+    build_tools()
+    world = World()
+    try:
+        suite = unittest.TestSuite()
+        for case in CASES:
+            case.world = world
+            tests = unittest.defaultTestLoader.loadTestsFromTestCase(case)
+            suite.addTests(test for test in tests if options.k in test.id())
+        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    finally:
+        world.close()
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    return 1 if failed or not result.testsRun else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
