@@ -53,9 +53,11 @@ BUILD_PACKAGES := g++ make pkg-config libevent-dev libssl-dev libc-ares-dev rapi
 	prometheus-cpp-dev libpsl-dev
 TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urllib3 python3-httpx python3-aiohttp curl \
 	wget aria2 git nginx-light strace nodejs node-undici openssl gnutls-bin ca-certificates chromium chromium-driver \
+	bash zsh fish man-db mandoc \
 	prometheus python3-jsonschema
 LINT_PACKAGES := clang-format clang-tidy python3
 FUZZ_PACKAGES := clang libclang-rt-14-dev
+DEB_PACKAGES := debhelper dpkg-dev lintian mmdebstrap systemd iproute2 git python3
 BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid-openssl tinyproxy wrk strace openssl python3
 
 # $(call install,PACKAGES): apt-get only where one is missing, so that a machine once set up needs no network; sudo
@@ -65,7 +67,7 @@ install = @missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev
 	$$sudo apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
-.PHONY: deps deps-build deps-test deps-lint deps-fuzz deps-bench
+.PHONY: deps deps-build deps-test deps-lint deps-fuzz deps-deb deps-bench
 deps: deps-build deps-test ## install what build and tests need (apt-get)
 deps-build:
 	$(call install,$(BUILD_PACKAGES))
@@ -79,6 +81,8 @@ deps-lint:
 	$(call install,$(LINT_PACKAGES))
 deps-fuzz:
 	$(call install,$(FUZZ_PACKAGES))
+deps-deb:
+	$(call install,$(DEB_PACKAGES))
 deps-bench:
 	$(call install,$(BENCH_PACKAGES))
 
@@ -215,8 +219,22 @@ bench-learning-real: build deps-test ## the same with real sockets in real time,
 	--out $(BUILD)/bench-learning-real.txt $(CASES)
 demo: build deps-test ## a server that misbehaves, with and without backoffd
 	@python3 tests/support/demo.py --backoffd $(BUILD)/backoffd
-install: build ## to PREFIX=/usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: build ## program, manual page and completions, to PREFIX=/usr/local (DESTDIR=... for a package)
 	install -D -m 755 $(BUILD)/backoffd $(DESTDIR)$(PREFIX)/bin/backoffd
+	install -D -m 644 man/backoffd.1 $(SHARE)/man/man1/backoffd.1
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	$(BUILD)/backoffd completion bash > $(SHARE)/bash-completion/completions/backoffd
+	$(BUILD)/backoffd completion zsh > $(SHARE)/zsh/site-functions/_backoffd
+	$(BUILD)/backoffd completion fish > $(SHARE)/fish/vendor_completions.d/backoffd.fish
+
+# The Debian package: docker/debian describes it.
+.PHONY: deb deb-test
+deb: build deps-deb ## the Debian package, in build/deb
+	@docker/deb.sh $(BUILD)
+deb-test: deb ## install, run, query and purge it in a root of its own (needs root)
+	@python3 tests/package/run.py $(BUILD)/deb/backoffd_*.deb
+
 clean: ## remove build/
 	@rm -rf $(BUILD)
 help: ## this list

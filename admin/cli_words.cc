@@ -21,6 +21,11 @@ ValueWords words_of(const std::string& type) {
   return value;
 }
 
+bool has_flag(const CommandWords& command, const std::string& name) {
+  return std::any_of(command.flags.begin(), command.flags.end(),
+                     [&](const FlagWords& flag) { return flag.name == name; });
+}
+
 void add(const CLI::App& app, std::vector<std::string> path, std::vector<CommandWords>& all) {
   CommandWords words;
   words.path = std::move(path);
@@ -33,6 +38,7 @@ void add(const CLI::App& app, std::vector<std::string> path, std::vector<Command
     }
     const bool takes_value = option->get_items_expected_max() > 0;
     for (const std::string& name : option->get_lnames()) {
+      if (!all.empty() && has_flag(all.front(), "--" + name)) continue;  // is everywhere
       words.flags.push_back({"--" + name, option->get_description(), takes_value,
                              takes_value ? words_of(option->get_type_name()) : ValueWords()});
     }

@@ -22,6 +22,12 @@ std::vector<std::string> paths_of(const std::vector<CommandWords>& commands) {
   return out;
 }
 
+std::string names_of(const std::vector<const CommandWords*>& commands) {
+  std::string out;
+  for (const CommandWords* command : commands) out.append(out.empty() ? "" : " ").append(command->path.back());
+  return out;
+}
+
 std::vector<const CommandWords*> below(const std::vector<CommandWords>& commands, const CommandWords& parent) {
   std::vector<const CommandWords*> out;
   for (const CommandWords& command : commands) {

@@ -7,7 +7,7 @@ namespace {
 constexpr std::string_view kWalk = R"script(# bash completion of backoffd, printed by: backoffd completion bash
 _backoffd() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= n=0 i word
-  # --flag=value comes in three words.
+  # A flag and its value with = between come in three words.
   [[ $cur == = ]] && cur=
   [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD-2]}
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -62,32 +62,24 @@ std::string offer(const ValueWords& value) {
   return out;
 }
 
-std::string names_of(const std::vector<FlagWords>& flags) {
-  std::vector<std::string> names;
-  for (const FlagWords& flag : flags) names.push_back(flag.name);
-  return joined(names, " ");
-}
-
-std::string names_of(const std::vector<const CommandWords*>& commands) {
-  std::vector<std::string> names;
-  for (const CommandWords* command : commands) names.push_back(command->path.back());
-  return joined(names, " ");
+std::string names_of(const std::vector<FlagWords>& flags, std::string_view separator) {
+  std::string out;
+  for (const FlagWords& flag : flags) out.append(out.empty() ? "" : separator).append(flag.name);
+  return out;
 }
 
 }  // namespace
 
 std::string bash_script(const std::vector<CommandWords>& commands) {
   std::string out(kWalk);
-  std::vector<std::string> with_value;
-  for (const FlagWords& flag : value_flags(commands)) with_value.push_back(flag.name);
-  replace(out, "@VALUE_FLAGS@", joined(with_value, "|"));
+  replace(out, "@VALUE_FLAGS@", names_of(value_flags(commands), "|"));
   replace(out, "@PATHS@", joined(paths_of(commands), "|"));
   for (const FlagWords& flag : value_flags(commands)) out += "    " + flag.name + ") " + offer(flag.value) + " ;;\n";
-  out += "    *)\n      if [[ $cur == -* ]]; then\n        words='" + names_of(commands.front().flags) +
+  out += "    *)\n      if [[ $cur == -* ]]; then\n        words='" + names_of(commands.front().flags, " ") +
          "'\n        case $path in\n";
   for (const CommandWords& command : commands) {
     if (!command.path.empty())
-      out += "          " + path_of(command) + ") words+=' " + names_of(command.flags) + "' ;;\n";
+      out += "          " + path_of(command) + ") words+=' " + names_of(command.flags, " ") + "' ;;\n";
   }
   out += "        esac\n      else\n        case $path/$n in\n";
   for (const CommandWords& command : commands) {

@@ -18,6 +18,8 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
 // "/learning/reset"; empty for the program itself.
 std::string path_of(const CommandWords& command);
 std::vector<std::string> paths_of(const std::vector<CommandWords>& commands);
+// The last names of commands, with spaces between.
+std::string names_of(const std::vector<const CommandWords*>& commands);
 // The subcommands of one.
 std::vector<const CommandWords*> below(const std::vector<CommandWords>& commands, const CommandWords& parent);
 // Every flag whose value is the word behind it, once.

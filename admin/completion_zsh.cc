@@ -41,17 +41,24 @@ std::string function(const CommandWords& command, const std::vector<const Comman
   std::string out = function_of(command) + "() {\n  _arguments -S \"$_backoffd_flags[@]\"";
   for (const FlagWords& flag : command.flags) out += " \\\n    " + flag_spec(flag);
   if (!inner.empty()) {  // as many words as its own first positional and then those of the inner command
-    std::vector<std::string> names;
-    for (const CommandWords* one : inner) names.push_back(one->path.back());
-    out += " \\\n    '1: :(" + joined(names, " ") + ")'";
+    out += " \\\n    '1: :(" + names_of(inner) + ")'";
   } else {
     for (std::size_t i = 0; i < command.positionals.size(); ++i) {
       out += " \\\n    '" + std::to_string(i + 1) + ": :" + action_of(command.positionals[i]) + "'";
     }
   }
-  if (command.runs_program) out += " \\\n    '*:: :_normal'";
   return out + "\n}\n\n";
 }
+
+// What stands behind the dashes is another command line.
+constexpr const char* kProgram =
+    "  integer dashes=$words[(i)--]\n"
+    "  if (( dashes < CURRENT )); then\n"
+    "    shift $dashes words\n"
+    "    (( CURRENT -= dashes ))\n"
+    "    _normal\n"
+    "    return\n"
+    "  fi\n";
 
 }  // namespace
 
@@ -66,12 +73,11 @@ std::string zsh_script(const std::vector<CommandWords>& commands) {
   }
   out +=
       "_backoffd() {\n  local context state state_descr line curcontext=$curcontext\n  typeset -A opt_args\n"
-      "  local -a commands=(\n" +
-      described +
-      "  )\n"
+      "  local -a subcommands=(\n" +
+      described + "  )\n" + kProgram +
       "  _arguments -C -S \"$_backoffd_flags[@]\" '1: :->command' '*:: :->words'\n"
       "  case $state in\n"
-      "    command) _describe command commands ;;\n"
+      "    command) _describe command subcommands ;;\n"
       "    words) (( $+functions[_backoffd_$line[1]] )) && _backoffd_$line[1] ;;\n"
       "  esac\n}\n\n"
       "if [[ $funcstack[1] == _backoffd ]]; then\n  _backoffd \"$@\"\nelse\n  compdef _backoffd backoffd\nfi\n";

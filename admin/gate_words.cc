@@ -65,7 +65,13 @@ std::string setting_in_words(const Value& setting) {
 }
 
 std::string gates_table(const Value& root, const Terminal& terminal) {
-  TextTable table({{"GATE"}, {"MODE"}, {"OF"}, {"GUARD"}, {"VERDICT"}, {"SET BY"}, {"LAST CHANGE", Kind::elastic}});
+  TextTable table({{"GATE"},
+                   {"MODE"},
+                   {"SHARE", Kind::number},
+                   {"GUARD"},
+                   {"VERDICT"},
+                   {"SET BY"},
+                   {"LAST CHANGE", Kind::elastic}});
   const Value& gates = at(root, {"gates"});
   for (const auto& [name, gate] : gates.object() ? *gates.object() : json::Object()) {
     const Value& setting = at(gate, {"effective"});
@@ -76,7 +82,7 @@ std::string gates_table(const Value& root, const Terminal& terminal) {
     const Value& act = last_act(gate);
     table.add({{name, Tone::strong},
                {mode, tone_of_mode(mode)},
-               off ? "-" : figure(at(setting, {"percentage"}), " %") + " of " + units_of(at(setting, {"unit"})),
+               off ? "-" : figure(at(setting, {"percentage"}), " %"),
                text_of(at(setting, {"guard"})),
                {rolled_back ? "rolled back" : verdict, rolled_back ? Tone::bad : tone_of_verdict(verdict)},
                text_of(at(gate, {"layer"})),

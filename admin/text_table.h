@@ -11,7 +11,7 @@
 namespace backoffd::admin {
 
 struct Cell {
-  Cell(std::string what, Tone how = Tone::plain)  // NOLINT(google-explicit-constructor)
+  Cell(const std::string& what, Tone how = Tone::plain)  // NOLINT(google-explicit-constructor)
       : text(printable(what)), tone(how) {}
   Cell(const char* what, Tone how = Tone::plain)  // NOLINT(google-explicit-constructor)
       : Cell(std::string(what), how) {}

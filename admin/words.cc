@@ -69,7 +69,7 @@ std::string span(double seconds) {
     return small == 0 ? out : out + " " + std::to_string(small) + of_small;
   };
   if (all < 60) return std::to_string(all) + " min";
-  if (all < 48 * 60) return two(all / 60, " h", all % 60, " min");
+  if (all < 2880) return two(all / 60, " h", all % 60, " min");
   return two(all / 1440, " d", all % 1440 / 60, " h");
 }
 

@@ -64,6 +64,7 @@ def suites(out: str) -> list[tuple[str, list[str]]]:
         program("admin-test"),
         script("monitoring", DEBIAN_PYTHON),
         script("exec", DEBIAN_PYTHON),
+        script("cli"),
         program("policy-test"),
         script("experiment"),
         ("provider", [sys.executable, "tests/support/provider_test.py"]),
