@@ -344,6 +344,12 @@ TEST(Metrics, WorkersAreAddedUpAndNamesAreUnique) {
   EXPECT_THAT(text, HasSubstr("\nbackoffd_gate_mode{gate=\"contextual-retry\",mode=\"off\"} 1\n"));
 }
 
+TEST(Metrics, WhetherLearningIsKeptIsToldWhereItHasAFile) {
+  EXPECT_THAT(metrics_text({}), Not(HasSubstr("backoffd_learning_kept")));
+  EXPECT_THAT(metrics_text({.learning_kept = true}), HasSubstr("\nbackoffd_learning_kept 1\n"));
+  EXPECT_THAT(metrics_text({.learning_kept = false}), HasSubstr("\nbackoffd_learning_kept 0\n"));
+}
+
 TEST(Metrics, IgnoredHintsAreToldAsInTheLearningStatus) {
   policy::KeyStatus key;
   key.key = "k@h";

@@ -259,6 +259,7 @@ TEST_F(LearningStoreTest, ASecondProcessIsToldAndKeepsNothing) {
     EXPECT_THAT(second.open(kNow).keys, IsEmpty());
     ASSERT_EQ(told_.size(), 1U);
     EXPECT_THAT(told_[0], HasSubstr("in use by another process"));
+    EXPECT_FALSE(second.keeps());
     second.save(kNow, 5, one(70));
     EXPECT_EQ(text(), before);
   }
@@ -287,11 +288,13 @@ TEST_F(LearningStoreTest, AnUnusableFolderIsToldOnceAndTriedAgain) {
   s.maybe_save(MonoTime(110s), kNow, 1, one(20));
   ASSERT_EQ(told_.size(), 1U);
   EXPECT_THAT(told_[0], HasSubstr("state is not kept: cannot open"));
+  EXPECT_FALSE(s.keeps());
 
   std::filesystem::remove(blocked);
   s.maybe_save(MonoTime(120s), kNow, 1, one(20));
   ASSERT_EQ(told_.size(), 2U);
   EXPECT_THAT(told_[1], HasSubstr("again"));
+  EXPECT_TRUE(s.keeps());
   EXPECT_TRUE(parse_learned(*read_file(blocked / "learning.json", 1 << 20)));
 }
 
@@ -327,6 +330,7 @@ TEST_F(LearningStoreTest, AFullDiskLeavesTheOldFileWholeAndNothingBeside) {
 
   ASSERT_EQ(told_.size(), 1U);
   EXPECT_THAT(told_[0], HasSubstr("cannot write"));
+  EXPECT_FALSE(s.keeps());
   EXPECT_EQ(text(), before);
   EXPECT_THAT(names(), ElementsAre("learning.json", "learning.json.lock"));
   s.save(kNow, 2, one(30));
