@@ -52,7 +52,6 @@ Sent Learner::on_send(std::uint64_t request_class, int in_flight, MonoTime now) 
   if (first_send_ < 0) {
     first_send_ = ramp_from_ = confirmed_ = t;
     strikes_.begin(t);
-    bans_.begin(t);
     if (pace_ < top_ && prober_.next() == kInfinity) prober_.begin(t + learning::kFirstTrialAfter);
   }
   Sent sent{.number = ++number_,
@@ -89,6 +88,7 @@ void Learner::count_send(double now) {
   ++resumed_sends_;
   prober_.sent();
   last_send_ = now;
+  if (allowance_) allowance_->sent(now, number_);
   const double r = rate(now);
   const double catch_up = concurrency_.cap() > 0 ? learning::kCatchUpCapped : std::min(1 / r, learning::kCatchUp);
   next_ = std::max(next_, now - catch_up) + 1 / r;
@@ -132,6 +132,7 @@ void Learner::calm_down(double now) {
     return;
   provoked_ = false;
   strikes_.forget();
+  allowance_.reset();
   narrow_ = ScopeTable::kNone;
   ++widened_;
   if (limits_.rate <= 0) {  // the measured base has done its work
@@ -237,6 +238,7 @@ void Learner::on_answer(const Sent& sent, int scope, int status, double now) {
     consecutive_429s_ = 0;
     if (in_scope(scope)) {
       measure_.accepted(now);
+      if (allowance_) allowance_->accepted(sent.number);
       shared_pool_.accepted();
       strikes_.accepted(now);
       if (steady(now)) concurrency_.accepted(sent.in_flight);

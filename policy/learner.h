@@ -9,7 +9,7 @@
 // refusals of requests sent before its first refusal came: one piece of evidence, however many they are. Its end tells
 // what kind it was: a short one is a rate or a number of requests at once, a long one a ban or a used-up window.
 //
-// Where a rule is longer than a line it has a class of its own: measure, concurrency, prober, bans, strikes,
+// Where a rule is longer than a line it has a class of its own: measure, concurrency, prober, bans, allowance, strikes,
 // shared_pool, quota, scope; every figure is in learning_constants.h. learner.cc asks and files, learner_event.cc holds
 // and judges, learner_status.cc shows. What it all reaches is measured by make bench-learning.
 //
@@ -19,11 +19,13 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "policy/allowance.h"
 #include "policy/bans.h"
 #include "policy/concurrency.h"
 #include "policy/hint.h"
@@ -147,7 +149,7 @@ class Learner {
     cut_ladder,
     cut_safe,
     cut_ban,
-    cut_certain,
+    allowance,
     probe_refused,
     concurrency_found,
     transient,
@@ -165,7 +167,6 @@ class Learner {
   };
   struct Event {  // the limit event under way
     double began = 0;
-    double sent = 0;  // the request whose refusal began it
     double rate = 0;  // the pace that was refused
     bool probe = false;
     bool exhausted = false;
@@ -209,6 +210,7 @@ class Learner {
   void hard_event(const Sent& test, double lost, double now);
   bool found_concurrency(double now);
   void trial_failed(double lost, double now);
+  bool keep_within_allowance(double lost, double now);
   void cut_after_long_block(double lost, double now);
   void cut_to_limit(double now);
   void set_pace(double pace, Change change, double now);
@@ -257,6 +259,7 @@ class Learner {
   Prober prober_;
   Strikes strikes_;
   Bans bans_;
+  std::unique_ptr<Allowance> allowance_;  // since the first long block
   SharedPool shared_pool_;
   ScopeTable scopes_;
   std::array<Quota, ScopeTable::kScopes> quotas_{};
@@ -275,6 +278,6 @@ class Learner {
 };
 
 // POLICY 8: a key's learned state is under 4 KiB.
-static_assert(sizeof(Learner) < 4096);
+static_assert(sizeof(Learner) + sizeof(Allowance) < 4096);
 
 }  // namespace backoffd::policy

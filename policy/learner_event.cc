@@ -13,10 +13,10 @@ void Learner::begin_event(const Sent& sent, double now) {
   if (!prober_.probing()) shared_pool_.refused();
   if (limit_ <= 0) limit_ = measured_base(now);
   event_ = {.began = now,
-            .sent = at(sent.at),
             .rate = std::min({pace_ * prober_.gain(), announced_, pace_ < kInfinity ? kInfinity : limit_}),
             .probe = prober_.probing(),
             .answers = 1};
+  if (allowance_) allowance_->refused(sent.number, at(sent.at));
   prober_.stop();
   hold_ = bans_.first_hold();
 }
@@ -60,11 +60,13 @@ void Learner::end_event(const Sent& test, double now) {
   mode_ = Mode::open;
   test_ = 0;
   strikes_.step_down();
+  const bool by_pace = !event_.exhausted && !shared_pool_.active();
+  if (!by_pace || !long_block) allowance_.reset();
   if (event_.exhausted)
-    note(Change::transient, strikes_.count(), 0, now);  // a used-up allowance is about the day, not about the pace
-  else if (!shared_pool_.active() && long_block)
+    note(Change::transient, strikes_.count(), 0, now);  // a used-up quota is about the day, not about the pace
+  else if (by_pace && long_block)
     hard_event(test, lost, now);
-  else if (!shared_pool_.active())
+  else if (by_pace)
     soft_event(lost, now);
   resume(test, long_block, now);
 }
@@ -79,24 +81,37 @@ void Learner::resume(const Sent& test, bool long_block, double now) {
 
 // A ban, or a window that is used up.
 void Learner::hard_event(const Sent& test, double lost, double now) {
-  bans_.long_block(event_.told > 0 ? 0 : hold_, lost, event_.sent, at(test.at), measure_.total());
+  bans_.long_block(event_.told > 0 ? 0 : hold_);
   prober_.banned(now);
-  if (event_.probe)
-    trial_failed(lost, now);
-  else
-    cut_after_long_block(lost, now);
+  if (!keep_within_allowance(lost, now)) {
+    if (event_.probe)
+      trial_failed(lost, now);
+    else
+      cut_after_long_block(lost, now);
+  }
+  if (!allowance_ || allowance_->contradicted()) allowance_ = std::make_unique<Allowance>(event_.rate);
+  allowance_->resumed(at(test.at));
+  allowance_->sent(at(test.at), test.number);
+}
+
+// Each ban is expensive. Once they have told what is allowed, the pace is that, whether it was a trial or not that was
+// refused; and higher ones are tried only as often as another ban may be afforded, in case the limit has moved.
+bool Learner::keep_within_allowance(double lost, double now) {
+  const auto allowed = allowance_ ? allowance_->finding() : std::nullopt;
+  if (!allowed) return false;
+  const double pace = std::min(learning::kRunAt * allowed->low, learning::kCutLeast * event_.rate);
+  set_pace(std::max(learning::kFloor, pace), Change::allowance, now);
+  noted_.measured = static_cast<float>(allowed->low);
+  prober_.remember_refused(std::min(allowed->high, event_.rate), now);
+  prober_.failed(pace_, lost, event_.answers, now);
+  if (allowed->high < learning::kKnownWithin * allowed->low) prober_.rest_until_covered(lost, now);
+  return true;
 }
 
 void Learner::cut_after_long_block(double lost, double now) {
   const double refused = event_.rate;
   prober_.remember_refused(refused, now);
-  if (bans_.of_one_length()) {
-    const double certain = learning::kRunAt * bans_.least_limit(refused, pace_since_);
-    set_pace(std::max(learning::kFloor,
-                      std::clamp(certain, learning::kCutUnmeasured * refused, learning::kCutLeast * refused)),
-             Change::cut_certain, now);
-    prober_.failed(pace_, lost, event_.answers, now);
-  } else if (0.5 * refused <= safe_ && safe_ < refused) {
+  if (0.5 * refused <= safe_ && safe_ < refused) {
     set_pace(0.99 * safe_, Change::cut_safe, now);
     prober_.failed(pace_, lost, event_.answers, now);
   } else {

@@ -112,8 +112,10 @@ std::string Learner::reason(double now) const {
       return print("back from %.3g/s to %.3g/s, which held for a minute before", a, b) + outlook(now);
     case Change::cut_ban:
       return print("cut from %.3g/s to %.3g/s after a long block", a, b) + outlook(now);
-    case Change::cut_certain:
-      return print("cut from %.3g/s to %.3g/s: what the provider surely allows before it bans", a, b) + outlook(now);
+    case Change::allowance:
+      return print("limit measured at %.3g/s from what was accepted between bans, %s from %.3g/s to %.3g/s",
+                   noted_.measured, b > a ? "raised" : "cut", a, b) +
+             outlook(now);
     case Change::probe_refused:
       return print("a trial at %.3g/s was refused; the pace stays %.3g/s", a, b) + outlook(now);
     case Change::concurrency_found:

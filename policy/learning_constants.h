@@ -34,7 +34,13 @@ inline constexpr double kLadderMost = 80;      // points of reduction that the l
 
 // --- bans ---
 inline constexpr double kBanRemembered = 3;  // a silent block of that many seconds is not poked early the next time
-inline constexpr double kSameLength = 0.2;   // blocks differ by less than this share of what the time between them does
+
+// --- what is allowed between bans (allowance) ---
+inline constexpr double kCandidateStep = 0.983;     // one candidate for the limit to the next lower one
+inline constexpr double kFullBucket = 0.05;         // requests: a bucket that lacked less was full
+inline constexpr double kContradiction = 2;         // requests that refused and accepted may disagree by ...
+inline constexpr double kContradictionShare = 0.1;  // ... and of the bucket
+inline constexpr double kKnownWithin = 1.05;        // a limit known this closely needs no trial
 
 // --- what is accepted (measure) ---
 inline constexpr double kEventsAge = 120;          // older empty buckets tell of another limit

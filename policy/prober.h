@@ -26,6 +26,8 @@ class Prober {
 
   // A refused trial: `lost` seconds without sending, `refusals` answers.
   void failed(double pace, double lost, int refusals, double now);
+  // A trial would tell nothing new: not before another loss of `lost` seconds is within the share of all time.
+  void rest_until_covered(double lost, double now) { next_ = now + lost / learning::kCreditShare; }
   // A refused pace that was no trial, and the pace after the cut.
   void cut(double pace, double now);
 

@@ -658,6 +658,19 @@ TEST(Learning, ACapOnRequestsAtOnceIsFoundWithinTwoMinutes) {
   EXPECT_LE(found[found.size() / 2], 120);
 }
 
+TEST(Learning, SomeBansTellTheLimitAndFewFollow) {
+  Banning banning(30);
+  World world(limit("10/SECOND"), banning, 8, 0.05);
+  world.run_until(600);
+  EXPECT_GT(world.learner().pace(), 4.5);
+  EXPECT_LT(world.learner().pace(), 5);
+  const std::string reason = world.learner().status(MonoTime(std::chrono::seconds(700))).reason;
+  EXPECT_NE(reason.find("from what was accepted between bans"), std::string::npos) << reason;
+  const auto refused = world.refused;
+  EXPECT_GT(world.rate_over(3600), 0.95 * 5);
+  EXPECT_LE(world.refused - refused, 6u);
+}
+
 TEST(Learning, NothingIsSentIntoABanThatSaysHowLongItLasts) {
   Banning banning(30);
   World world(limit("10/SECOND"), banning, 8, 0.05);

@@ -87,6 +87,14 @@ TEST(Prober, RestsDoubleAndRefusalsByTrialsStayRare) {
   EXPECT_GE(prober.next(), 40 / (0.01 * 10));
 }
 
+TEST(Prober, WhereATrialWouldTellNothingNewItWaitsForItsShareOfAllTime) {
+  Prober prober;
+  prober.failed(5, 30, 1, 1000);
+  EXPECT_LT(prober.next(), 1000 + 30 / 0.02);
+  prober.rest_until_covered(30, 1000);
+  EXPECT_DOUBLE_EQ(prober.next(), 1000 + 30 / 0.02);
+}
+
 TEST(Prober, TheTimeThatFailedTrialsCostIsBounded) {
   Prober prober;
   double now = 0;
