@@ -222,7 +222,7 @@ demo: build deps-test ## a server that misbehaves, with and without backoffd
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build ## program, manual page and completions, to PREFIX=/usr/local (DESTDIR=... for a package)
 	install -D -m 755 $(BUILD)/backoffd $(DESTDIR)$(PREFIX)/bin/backoffd
-	install -D -m 644 man/backoffd.1 $(SHARE)/man/man1/backoffd.1
+	install -D -m 644 admin/backoffd.1 $(SHARE)/man/man1/backoffd.1
 	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	$(BUILD)/backoffd completion bash > $(SHARE)/bash-completion/completions/backoffd
 	$(BUILD)/backoffd completion zsh > $(SHARE)/zsh/site-functions/_backoffd

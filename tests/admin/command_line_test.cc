@@ -20,7 +20,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kManual = "man/backoffd.1";
+constexpr const char* kManual = "admin/backoffd.1";
 
 // As the parser has them, not by way of what completion makes of them.
 struct Taken {

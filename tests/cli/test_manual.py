@@ -7,7 +7,7 @@ from pathlib import Path
 
 from case import Case
 
-MANUAL = Path(__file__).resolve().parents[2] / "man" / "backoffd.1"
+MANUAL = Path(__file__).resolve().parents[2] / "admin" / "backoffd.1"
 
 
 class Manual(Case):
