@@ -13,9 +13,11 @@ JOBS := $(shell nproc)
 CXX := $(if $(filter fuzz,$(VARIANT)),clang++,g++)
 CC := $(if $(filter fuzz,$(VARIANT)),clang,gcc)
 WARN := -Wall -Wextra -Wshadow -Werror
-OPT.release := -O2 -g1
+# What reads the world's bytes is built so that a slip stops it rather than hands it over.
+HARDENED := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -Wl,-z,relro,-z,now
+OPT.release := -O2 -g1 $(HARDENED)
 # Nothing of the machine or the day gets into it: the same source is the same file.
-OPT.static := -O2 -fPIE -static-pie -ffunction-sections -fdata-sections -Wl,--gc-sections -Wl,--build-id=none -s \
+OPT.static := -O2 $(HARDENED) -fPIE -static-pie -ffunction-sections -fdata-sections -Wl,--gc-sections -Wl,--build-id=none -s \
 	-ffile-prefix-map=$(CURDIR)=.
 # Instrumented, std::regex looks uninitialized to GCC.
 OPT.asan := -O1 -g1 -Wno-maybe-uninitialized -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -56,6 +58,8 @@ TEST_PACKAGES := libgtest-dev libgmock-dev python3 python3-requests python3-urll
 	bash zsh fish man-db mandoc \
 	prometheus python3-jsonschema
 LINT_PACKAGES := clang-format clang-tidy python3
+CONTAINER_PACKAGES := podman runc mmdebstrap catatonit docker-compose nftables python3 python3-yaml shellcheck openssl \
+	nodejs $(if $(shell command -v npm),,npm) $(if $(shell command -v kubectl),,kubernetes-client)
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 DEB_PACKAGES := debhelper dpkg-dev lintian mmdebstrap systemd iproute2 git python3
 BENCH_PACKAGES := libbenchmark-dev nginx-light haproxy squid-openssl tinyproxy wrk strace openssl python3
@@ -85,6 +89,8 @@ deps-deb:
 	$(call install,$(DEB_PACKAGES))
 deps-bench:
 	$(call install,$(BENCH_PACKAGES))
+deps-container:
+	$(call install,$(CONTAINER_PACKAGES))
 
 # --- the program ------------------------------------------------------------------------------------------------------
 
@@ -193,6 +199,16 @@ format: deps-lint ## rewrite the sources as .clang-format says
 	@clang-format -i $(TRACKED)
 arrows: ## includes run down only: admin -> proxy -> policy
 	@python3 tests/check_arrows.py
+
+# --- the container ----------------------------------------------------------------------------------------------------
+
+.PHONY: container container-base container-test
+container: ## the image backoffd:VERSION, with docker where its engine runs, else with podman (deps-container)
+	@docker/build.sh
+container-base: deps-container ## what the image and its tests are made from, ahead of time
+	@/usr/bin/python3 tests/container/run.py --prepare
+container-test: deps-container ## build the image, run it hardened, in a pair, by Compose and as a Pod
+	@/usr/bin/python3 tests/container/run.py
 
 # --- trying out, measuring, installing --------------------------------------------------------------------------------
 

@@ -1,14 +1,16 @@
 #!/bin/sh
-# build.sh [IMAGE]: builds the image (default backoffd:latest) with docker where its engine runs, else with podman.
+# build.sh [STAGE]: builds the image backoffd:VERSION with docker where its engine runs, else with podman; or an earlier
+# stage of docker/Dockerfile alone, so that the image is built sooner later.
 # Its times are those of the last commit, so that the same commit is the same image.
 set -eu
 cd "$(dirname "$0")/.."
-image=${1:-backoffd:latest}
+stage=${1:-runtime}
 epoch=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 version=$(sed -n 's/.*kVersion = "\(.*\)".*/\1/p' admin/version.h)
 set -- --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-arg SOURCE_DATE_EPOCH="$epoch" \
-  --target runtime -f docker/Dockerfile -t "$image" .
+  --target "$stage" -f docker/Dockerfile .
+[ "$stage" != runtime ] || set -- -t "backoffd:$version" "$@"
 
 if docker info >/dev/null 2>&1; then
   exec docker build "$@"

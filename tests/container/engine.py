@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-IMAGE = "localhost/backoffd:latest"
+VERSION = re.search('kVersion = "(.*)"', (ROOT / "admin" / "version.h").read_text())[1]  # type: ignore[index]
+IMAGE = f"localhost/backoffd:{VERSION}"
 TOOLS = "localhost/backoffd-tools:latest"  # of tools.Dockerfile
 USER = 65532  # the image's
 HARDENED = (
@@ -43,7 +45,7 @@ class World:
 
     def container(self, what: str, *options: str, image: str = IMAGE, command: tuple[str, ...] = ()) -> Container:
         name = self.name(what)
-        self._made.append(("rm", "--force", "--ignore", "--time", "0", name))
+        self._made.append(("rm", "--force", "--ignore", "--volumes", "--time", "0", name))
         podman("run", "--detach", "--pull=never", "--name", name, *options, image, *command)
         return Container(name)
 
@@ -69,6 +71,9 @@ class Container:
 
     def inspect(self) -> dict:
         return json.loads(podman("inspect", self.name).stdout)[0]
+
+    def exists(self) -> bool:
+        return podman("container", "exists", self.name, check=False).returncode == 0
 
     def pid(self) -> int:
         """Of its first process, as the machine sees it; 0 where it does not run."""

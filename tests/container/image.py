@@ -18,7 +18,7 @@ MAY_HOLD_BELOW = ("usr/share/doc/backoffd/",)
 def files_of(image: str, world: World) -> dict[str, tarfile.TarInfo]:
     """Every file and folder of the image, by its path."""
     name = world.name("files")
-    world.remove_later("rm", "--force", "--ignore", name)
+    world.remove_later("rm", "--force", "--ignore", "--volumes", name)
     podman("create", "--pull=never", "--name", name, image)
     exported = subprocess.run(["podman", "export", name], capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(exported)) as archive:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The container sidecar, built and run.
 
-    tests/container/run.py [--built] [-k WORD]
+    tests/container/run.py [--built | --prepare] [-k WORD]
 
 Builds the image (unless --built), runs it hardened, beside an app, by the Kubernetes and Compose files, and ends with
 "N passed, N failed". Needs root on a machine with podman; whatever it lacks then is a failure.
@@ -17,7 +17,7 @@ import sys
 import time
 import unittest
 
-from engine import IMAGE, ROOT, TOOLS, World, podman
+from engine import ROOT, TOOLS, World, podman
 from hardened import Hardened
 from image import Image
 from lifecycle import LifeCycle
@@ -28,10 +28,12 @@ from pair import Pair
 CASES = (Lint, Image, Hardened, LifeCycle, Pair, Kubernetes, Compose)
 
 
-def build() -> None:
+def build(stage: str = "runtime") -> None:
     began = time.monotonic()
-    subprocess.run([ROOT / "docker" / "build.sh", IMAGE], check=True, stdout=subprocess.DEVNULL)
-    print(f"image built in {time.monotonic() - began:.0f} s", flush=True)
+    built = subprocess.run([ROOT / "docker" / "build.sh", stage], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if built.returncode != 0:
+        raise SystemExit(f"docker/build.sh {stage}: exit {built.returncode}\n{built.stdout.decode(errors='replace')[-5000:]}")
+    print(f"image: {stage} built in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def build_tools() -> None:
@@ -44,6 +46,7 @@ def build_tools() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--built", action="store_true", help="the image is there already")
+    parser.add_argument("--prepare", action="store_true", help="only have ready what needs no source of ours")
     parser.add_argument("-k", default="", metavar="WORD", help="only tests whose name has this in it")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -51,6 +54,10 @@ def main() -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda caught, frame: sys.exit(128 + caught))  # so that what was made is removed
+    if options.prepare:
+        build("packages")
+        build_tools()
+        return 0
     if not options.built:
         build()
     build_tools()
