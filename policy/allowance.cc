@@ -75,14 +75,14 @@ bool Allowance::contradicted() const {
   return true;
 }
 
-std::optional<Allowance::Finding> Allowance::finding() const {
+std::optional<Allowance::Finding> Allowance::finding(double seconds) const {
   if (blocks_ < 2 || contradicted()) return std::nullopt;
   const float good = std::max(least_gap(), 0.0F) + 1;  // requests on their way may change places: one more or less
   std::size_t low = 0;
   while (gap(low) > good) ++low;
   std::size_t high = kRates - 1;
   while (gap(high) > good) --high;
-  if (low == 0) return std::nullopt;
+  if (low == 0 || fewest_[low] - 1 > rate(low) * seconds) return std::nullopt;
   return Finding{rate(low), rate(high)};
 }
 

@@ -30,8 +30,8 @@ class Allowance {
   struct Finding {
     double low, high;  // requests per second that may be the limit
   };
-  // None before two blocks agree on a rate.
-  std::optional<Finding> finding() const;
+  // None before two blocks agree on a rate, nor where a block of `seconds`, the last one, does not fill the bucket.
+  std::optional<Finding> finding(double seconds) const;
   // No candidate explains what was seen: the limit has moved, or is of another kind.
   bool contradicted() const;
 

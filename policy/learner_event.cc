@@ -97,9 +97,10 @@ void Learner::hard_event(const Sent& test, double lost, double now) {
 // Each ban is expensive. Once they have told what is allowed, the pace is that, whether it was a trial or not that was
 // refused; and higher ones are tried only as often as another ban may be afforded, in case the limit has moved.
 bool Learner::keep_within_allowance(double lost, double now) {
-  const auto allowed = allowance_ ? allowance_->finding() : std::nullopt;
+  const auto allowed = allowance_ ? allowance_->finding(lost) : std::nullopt;
   if (!allowed) return false;
-  const double pace = std::min(learning::kRunAt * allowed->low, learning::kCutLeast * event_.rate);
+  const double pace =
+      std::clamp(learning::kRunAt * allowed->low, learning::kCutFloor * event_.rate, learning::kCutLeast * event_.rate);
   set_pace(std::max(learning::kFloor, pace), Change::allowance, now);
   noted_.measured = static_cast<float>(allowed->low);
   prober_.remember_refused(std::min(allowed->high, event_.rate), now);

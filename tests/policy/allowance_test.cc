@@ -46,7 +46,7 @@ TEST(Allowance, OneBlockMayBeOfAnyRate) {
   Provider provider(5, 5);
   allowance.resumed(provider.now());
   EXPECT_TRUE(provider.send(allowance, 8, 60));
-  EXPECT_FALSE(allowance.finding().has_value());
+  EXPECT_FALSE(allowance.finding(30).has_value());
   EXPECT_FALSE(allowance.contradicted());
 }
 
@@ -56,7 +56,7 @@ TEST(Allowance, TwoBlocksAtUnlikePacesTellTheLimit) {
   allowance.resumed(provider.now());
   ASSERT_TRUE(provider.send(allowance, 8, 60));
   ASSERT_TRUE(provider.send(allowance, 5.5, 60));
-  const auto found = allowance.finding();
+  const auto found = allowance.finding(30);
   ASSERT_TRUE(found.has_value());
   EXPECT_NEAR(found->low, 5, 0.5);
   EXPECT_LE(found->low, 5.1);
@@ -72,7 +72,7 @@ TEST(Allowance, TimeBelowTheLimitIsNoEvidenceAgainstIt) {  // the bucket runs ov
   ASSERT_TRUE(provider.send(allowance, 8, 60));
   ASSERT_FALSE(provider.send(allowance, 3, 50));
   ASSERT_TRUE(provider.send(allowance, 5.5, 60));
-  const auto found = allowance.finding();
+  const auto found = allowance.finding(30);
   ASSERT_TRUE(found.has_value());
   EXPECT_NEAR(found->low, 5, 0.5);
   EXPECT_NEAR(found->high, 5, 0.5);
@@ -85,7 +85,7 @@ TEST(Allowance, WhatIsAcceptedForLongNarrowsIt) {
   ASSERT_TRUE(provider.send(allowance, 8, 60));
   ASSERT_TRUE(provider.send(allowance, 5.5, 60));
   ASSERT_FALSE(provider.send(allowance, 4.95, 600));
-  const auto found = allowance.finding();
+  const auto found = allowance.finding(30);
   ASSERT_TRUE(found.has_value());
   EXPECT_NEAR(found->low, 4.95, 0.1);
   EXPECT_LE(found->high, 5.25);
@@ -111,10 +111,10 @@ TEST(Allowance, AnswersStillOnTheirWayAtARefusalCountForNothing) {
     }
     allowance->refused(52, 107.2);
   }
-  ASSERT_EQ(early.finding().has_value(), late.finding().has_value());
-  ASSERT_TRUE(early.finding().has_value());
-  EXPECT_NEAR(early.finding()->low, late.finding()->low, 1e-3);
-  EXPECT_NEAR(early.finding()->high, late.finding()->high, 1e-3);
+  ASSERT_EQ(early.finding(30).has_value(), late.finding(30).has_value());
+  ASSERT_TRUE(early.finding(30).has_value());
+  EXPECT_NEAR(early.finding(30)->low, late.finding(30)->low, 1e-3);
+  EXPECT_NEAR(early.finding(30)->high, late.finding(30)->high, 1e-3);
 }
 
 TEST(Allowance, ANumberWhateverTheTimeIsNoRate) {
@@ -131,7 +131,17 @@ TEST(Allowance, ANumberWhateverTheTimeIsNoRate) {
     allowance.refused(number, now);
     now += 40;
   }
-  EXPECT_FALSE(allowance.finding().has_value());
+  EXPECT_FALSE(allowance.finding(30).has_value());
+}
+
+TEST(Allowance, ABucketThatTheBlockDoesNotFillIsNoExplanation) {
+  Allowance allowance(10);
+  Provider provider(5, 50);
+  allowance.resumed(provider.now());
+  ASSERT_TRUE(provider.send(allowance, 9, 600));
+  ASSERT_TRUE(provider.send(allowance, 6, 600));
+  EXPECT_TRUE(allowance.finding(30).has_value());
+  EXPECT_FALSE(allowance.finding(5).has_value());  // 50 take ten seconds
 }
 
 TEST(Allowance, ALimitThatMovedContradictsWhatWasSeen) {
@@ -145,7 +155,7 @@ TEST(Allowance, ALimitThatMovedContradictsWhatWasSeen) {
   provider.allow(3);
   ASSERT_TRUE(provider.send(allowance, 4.9, 600));
   EXPECT_TRUE(allowance.contradicted());
-  EXPECT_FALSE(allowance.finding().has_value());
+  EXPECT_FALSE(allowance.finding(30).has_value());
 }
 
 TEST(Allowance, ARefusalOfTheVeryFirstRequestFitsNoRate) {
