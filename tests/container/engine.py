@@ -55,6 +55,14 @@ class World:
         podman("volume", "create", name)
         return name
 
+    def extract(self, path: str, folder: Path) -> Path:
+        """A file of the image, on this machine."""
+        name = self.name("extract")
+        self.remove_later("rm", "--force", "--ignore", "--volumes", name)
+        podman("create", "--pull=never", "--name", name, IMAGE)
+        podman("cp", f"{name}:{path}", str(folder))
+        return folder / Path(path).name
+
     def remove_later(self, *arguments: str) -> None:
         self._made.append(arguments)
 

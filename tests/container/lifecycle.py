@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import tempfile
 import threading
+import time
 import unittest
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from engine import USER, Container, World, volume_folder
 from sidecar import LEARNS, Sidecar, right, wait_for
 
-from harness import ProviderProcess
+from harness import ProviderProcess, ProxyProcess, fetch
 from load import Load
+
+
+def memory(sidecar: Sidecar, field: str) -> float:
+    """MiB of its process, by /proc."""
+    found = re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{sidecar.container.pid()}/status").read_text(), re.M)
+    assert found
+    return int(found[1]) / 1024
+
+
+def ready_after(program: Path, log: Path) -> float:
+    """Seconds from its start to the first 200 of /readyz."""
+    began = time.perf_counter()
+    proxy = ProxyProcess(program, log)
+    try:
+        fetch(f"http://127.0.0.1:{proxy.admin_port}/readyz")
+        return time.perf_counter() - began
+    finally:
+        proxy.stop()
 
 
 class LifeCycle(unittest.TestCase):
@@ -57,6 +79,25 @@ class LifeCycle(unittest.TestCase):
         self.assertTrue(right(self.provider, "1MiB", body[0]))
         self.assertEqual(exit_status, [0])
 
+    def test_it_is_ready_in_less_than_100_milliseconds(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="backoffd-start-") as folder:
+            program = self.world.extract("/usr/local/bin/backoffd", Path(folder))
+            took = sorted(ready_after(program, Path(folder) / str(start)) for start in range(5))
+        print(f"ready after {', '.join(f'{seconds * 1000:.0f}' for seconds in took)} ms", flush=True)
+        self.assertLess(took[0], 0.1)
+
+    def test_it_bears_a_thousand_idle_connections_with_32_mebibytes(self) -> None:
+        sidecar = Sidecar(self.world, memory="32m")
+        before = memory(sidecar, "VmRSS")
+        with ExitStack() as opened:
+            for _ in range(1000):
+                client = opened.enter_context(closing(http.client.HTTPConnection("127.0.0.1", sidecar.port)))
+                client.request("GET", f"{self.provider.url}/echo")
+                client.getresponse().read()
+            after = memory(sidecar, "VmRSS")
+        print(f"1,000 idle connections: {before:.1f} MiB became {after:.1f}", flush=True)
+        self.assertLess(after, before + 8)
+
     def test_it_keeps_to_the_cpu_quota(self) -> None:
         sidecar = Sidecar(self.world, options=("--cpus", "0.5"))
         self.assertRegex(sidecar.container.logs(), r"1 worker: \d+ cores?, a quota of 0\.5 by /sys/fs/cgroup/")
@@ -68,6 +109,4 @@ class LifeCycle(unittest.TestCase):
         state = sidecar.container.inspect()["State"]
         self.assertTrue(state["Running"] and not state["OOMKilled"], state)
         self.assertEqual(load.statuses["broken"], 0)
-        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{sidecar.container.pid()}/status").read_text())
-        assert peak
-        print(f"64 downloads of 1 MiB at once, {load.statuses[200]} in all: {int(peak[1]) / 1024:.1f} MiB at most")
+        print(f"64 downloads of 1 MiB at once, {load.statuses[200]} in all: {memory(sidecar, 'VmHWM'):.1f} MiB at most")

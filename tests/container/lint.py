@@ -101,7 +101,7 @@ class Lint(unittest.TestCase):
         code, told = run("kubectl", "kustomize", KUBERNETES)
         self.assertEqual(code, 0, told)
         self.assertEqual({document["kind"] for document in yaml.safe_load_all(told)},
-                         {"ConfigMap", "Secret", "Deployment", "NetworkPolicy"})  # fmt: skip
+                         {"ConfigMap", "Deployment", "NetworkPolicy"})  # fmt: skip
 
     def test_the_sidecar_is_the_same_in_every_form(self) -> None:
         forms = [sidecar(documents(KUBERNETES / name)[0]) for name in APPS]
