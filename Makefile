@@ -1,7 +1,7 @@
 # backoffd. `make help` lists the targets.
 #
-# One recipe builds every variant: VARIANT=release (default), static (one file that needs no library, for the container),
-# asan, tsan, fuzz, each in a tree of its own below build/.
+# One recipe builds every variant: VARIANT=release (default), static (one file that needs no library, for the
+# container), asan, tsan, fuzz, each in a tree of its own below build/.
 
 BUILD ?= build
 VARIANT ?= release

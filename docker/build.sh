@@ -18,6 +18,7 @@ fi
 if [ "$(id -u)" = 0 ]; then
   export CONTAINERS_CONF="$PWD/docker/containers.conf"
 fi
-docker/base.sh
+base=$(docker/base.sh)
 # Health checks are of docker's format; chroot is the isolation that needs no privileges of the engine.
-exec podman build --format docker --isolation chroot --layers --pull=never --timestamp "$epoch" "$@"
+exec podman build --format docker --isolation chroot --layers --pull=never --timestamp "$epoch" \
+  --build-arg BASE="$base" "$@"

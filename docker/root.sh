@@ -4,8 +4,8 @@
 set -eu
 program=$1
 root=$2
-linked="ca-certificates libc-ares-dev libc6-dev libcli11-dev libevent-dev libfmt-dev libidn2-dev libpsl-dev libspdlog-dev
-libssl-dev libstdc++-12-dev libunistring-dev node-llhttp prometheus-cpp-dev rapidjson-dev"
+linked="ca-certificates libc-ares-dev libc6-dev libcli11-dev libevent-dev libfmt-dev libidn2-dev libpsl-dev
+libspdlog-dev libssl-dev libstdc++-12-dev libunistring-dev node-llhttp prometheus-cpp-dev rapidjson-dev"
 
 install -D "$program" "$root/usr/local/bin/backoffd"
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"

@@ -39,7 +39,7 @@ class Image(unittest.TestCase):
 
     def test_it_holds_the_program_its_user_the_roots_and_licences_and_nothing_else(self) -> None:
         found = [path for path, member in self.files.items() if not member.isdir()]
-        engine = ("etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "run/.containerenv")  # put there on export
+        engine = ("etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "run/.containerenv")  # by export
         strange = [
             path for path in found
             if path not in MAY_HOLD + engine and not path.startswith((*MAY_HOLD_BELOW, "dev/", "proc/", "sys/"))
@@ -60,7 +60,8 @@ class Image(unittest.TestCase):
 
     def test_nothing_in_it_may_be_written_by_others_or_raises_privileges(self) -> None:
         loose = [path for path, member in self.files.items()
-                 if not member.issym() and member.mode & 0o6002 and not path.startswith(("dev", "proc", "sys"))]  # fmt: skip
+                 if not member.issym() and member.mode & 0o6002
+                 and not path.startswith(("dev", "proc", "sys"))]  # fmt: skip
         self.assertEqual([path for path in loose if path not in ("tmp", "run", "var/tmp")], [])
 
     def test_volume_ports_and_labels(self) -> None:

@@ -1,4 +1,4 @@
-"""How a sidecar begins and ends: start-up, the orchestrator's signals, state over restarts, and what it makes do with."""
+"""How a sidecar begins and ends: start-up, the orchestrator's signals, state over restarts; and what it takes."""
 
 from __future__ import annotations
 

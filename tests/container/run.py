@@ -33,14 +33,17 @@ def build(stage: str = "runtime") -> None:
     began = time.monotonic()
     built = subprocess.run([ROOT / "docker" / "build.sh", stage], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if built.returncode != 0:
-        raise SystemExit(f"docker/build.sh {stage}: exit {built.returncode}\n{built.stdout.decode(errors='replace')[-5000:]}")
+        told = built.stdout.decode(errors="replace")[-5000:]
+        raise SystemExit(f"docker/build.sh {stage}: exit {built.returncode}\n{told}")
     print(f"image: {stage} built in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def build_tools() -> None:
+    base = subprocess.run([ROOT / "docker" / "base.sh"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    here = ROOT / "tests" / "container"
     podman(
-        "build", "--quiet", "--isolation", "chroot", "--layers", "--pull=never", "--tag", TOOLS,
-        "--file", str(ROOT / "tests" / "container" / "tools.Dockerfile"), str(ROOT / "tests" / "container"), timeout=600,
+        "build", "--quiet", "--isolation", "chroot", "--layers", "--pull=never", "--build-arg", f"BASE={base}",
+        "--tag", TOOLS, "--file", str(here / "tools.Dockerfile"), str(here), timeout=600,
     )  # fmt: skip
 
 
