@@ -12,6 +12,7 @@ from pathlib import Path
 import test_page
 import test_security
 import test_traffic
+from support import verdict  # the path is world.py's
 from webdriver import missing
 
 MODULES = [test_page, test_traffic, test_security]
@@ -32,12 +33,7 @@ def main() -> int:
         print(f"there is no {lacking} here (make deps-test installs it)")
         print(f"0 passed, 0 failed, {suite.countTestCases()} skipped")
         return 0
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    # A class whose set-up fails is one failure, and none of its tests has run.
-    passed = max(0, result.testsRun - failed - len(result.skipped))
-    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed else 0
+    return verdict.run(suite)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,15 @@ import sys
 import time
 import unittest
 
-from engine import ROOT, TOOLS, World, podman
+from engine import ROOT, TOOLS, World, podman  # it brings tests/support into the path
 from hardened import Hardened
 from image import Image
 from lifecycle import LifeCycle
 from lint import Lint
 from manifests import Compose, Kubernetes
 from pair import Pair
+
+import verdict
 
 CASES = (Lint, Image, Hardened, LifeCycle, Pair, Kubernetes, Compose)
 
@@ -74,12 +76,9 @@ def main() -> int:
             case.world = world
             tests = unittest.defaultTestLoader.loadTestsFromTestCase(case)
             suite.addTests(test for test in tests if options.k in test.id())
-        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+        return verdict.run(suite)
     finally:
         world.close()
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    return 1 if failed or not result.testsRun else 0
 
 
 if __name__ == "__main__":

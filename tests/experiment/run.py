@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+import verdict  # noqa: E402
 from harness import ProviderProcess, ProxyProcess, fetch  # noqa: E402
 
 PATIENCE = 60.0  # seconds until the guard must have acted; it takes a few
@@ -155,10 +156,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that the children are ended
     Guarded.binary = options.backoffd.resolve()
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(Guarded)
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed or not result.testsRun else 0
+    return verdict.run(suite)
 
 
 if __name__ == "__main__":

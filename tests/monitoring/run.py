@@ -13,6 +13,7 @@ from pathlib import Path
 
 import test_openapi
 import test_prometheus
+from support import verdict  # the path is world.py's
 
 MODULES = [test_openapi, test_prometheus]
 
@@ -31,12 +32,7 @@ def main() -> int:
         print(f"there is no {' and no '.join(lacking)} here (make deps-test installs it)")
         print(f"0 passed, 0 failed, {suite.countTestCases()} skipped")
         return 0
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    # A class whose set-up fails is one failure, and none of its tests has run.
-    passed = max(0, result.testsRun - failed - len(result.skipped))
-    print(f"{passed} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed else 0
+    return verdict.run(suite)
 
 
 if __name__ == "__main__":

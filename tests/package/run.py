@@ -24,6 +24,9 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import verdict  # noqa: E402
+
 PATIENCE = 30  # seconds; how slow a machine may be
 UNIT = "lib/systemd/system/backoffd.service"
 SETTINGS = "etc/backoffd/backoffd.json"
@@ -179,10 +182,7 @@ def main() -> int:
         install(Package.deb, Package.root)
         tests = unittest.defaultTestLoader.loadTestsFromTestCase(Package)
         suite = unittest.TestSuite(test for test in tests if options.k in test.id())
-        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    return 1 if failed or not result.testsRun else 0
+        return verdict.run(suite)
 
 
 if __name__ == "__main__":

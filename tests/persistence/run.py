@@ -18,7 +18,8 @@ import time
 import unittest
 from pathlib import Path
 
-import kills
+import kills  # it brings tests/support into the path
+import verdict
 from bad_state import BadState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,10 +53,7 @@ def main() -> int:
         *unittest.defaultTestLoader.loadTestsFromTestCase(BadState),
     ]
     suite = unittest.TestSuite(test for test in tests if options.k in test.id())
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed, {len(result.skipped)} skipped")
-    return 1 if failed or not result.testsRun else 0
+    return verdict.run(suite)
 
 
 if __name__ == "__main__":
