@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Runs every test suite of a build tree and ends with one line: "N passed, N failed, N skipped".
 
-Each suite prints its own report; what it says of itself is added up. A suite that ends without a summary, or with an
-exit code that its summary does not explain, counts as one failure. As many run side by side as there are processors:
-most of their time is spent waiting for something to happen.
+Each suite prints its own report; what it says of itself is added up. A suite that ends without a summary, with an
+exit code that its summary does not explain, or not at all, counts as one failure. As many run side by side as there are
+processors: most of their time is spent waiting for something to happen.
 """
 import argparse
 import concurrent.futures
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 GTEST = {
@@ -72,16 +74,33 @@ def suites(out: str) -> list[tuple[str, list[str]]]:
     ]
 
 
+# What a suite may take: several times what the slowest one does with a sanitizer.
+SUITE_SECONDS = 1200
+
+
+def default_signals() -> None:
+    """As from a terminal, also under nohup and as a shell's background job: an ignored signal is inherited."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(name: str, command: list[str]) -> tuple[str, tuple[int, int, int]]:
     """What to print of one suite, and its counts."""
     started = time.monotonic()
-    ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    found = counts(ended.stdout)
-    if found is None or (ended.returncode != 0 and found[1] == 0):
+    # A file and no pipe: what a suite has left running may hold its output open.
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        try:
+            ended = subprocess.run(command, timeout=SUITE_SECONDS, preexec_fn=default_signals, **streams)
+            how, good = f"exit code {ended.returncode}", ended.returncode == 0
+        except subprocess.TimeoutExpired:
+            how, good = f"ended after {SUITE_SECONDS} s", False
+        output.seek(0)
+        text = output.read()
+    found = counts(text)
+    if found is None or (not good and found[1] == 0):
         found = (found or (0, 0, 0))[0], (found or (0, 0, 0))[1] + 1, (found or (0, 0, 0))[2]
-    report = f"{ended.stdout}\n{name}: exit code {ended.returncode}\n" if found[1] else ""
+    report = f"{text}\n{name}: {how}\n" if found[1] else ""
     took = time.monotonic() - started
     return f"{report}{name}: {found[0]} passed, {found[1]} failed, {found[2]} skipped ({took:.1f} s)", found
 
