@@ -139,8 +139,7 @@ void AdminSession::serve() {
   request.method = head_.method();
   request.number = number_;
   request.if_none_match = head_.find("If-None-Match").value_or("");
-  request.body.resize(evbuffer_get_length(payload_.get()));
-  evbuffer_remove(payload_.get(), request.body.data(), request.body.size());
+  request.body = proxy::take_all(payload_.get());
   const std::string_view target = head_.target();
   request.path = target.substr(0, target.find('?'));
   if (request.path.size() < target.size()) request.query = target.substr(request.path.size() + 1);

@@ -133,9 +133,7 @@ class Conversation {
       if (evbuffer_get_length(text.get()) >= kLargestAnswer) return failure("the answer is too long");
       if (const std::string why = read_more(); !why.empty()) return failure(why);
     }
-    Answer answer{head.status(), std::string(evbuffer_get_length(text.get()), '\0')};
-    evbuffer_remove(text.get(), answer.body.data(), answer.body.size());
-    return answer;
+    return Answer{head.status(), proxy::take_all(text.get())};
   }
 
   const Call& what_;

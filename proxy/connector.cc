@@ -107,9 +107,7 @@ void Connector::begin_tls() {
     fail(OutcomeKind::tls_error, DialError::none, ssl.error().what);
     return;
   }
-  std::string received(stream_->in_size(), '\0');
-  evbuffer_remove(stream_->in(), received.data(), received.size());
-  auto transport = std::make_unique<TlsTransport>(std::move(*ssl), std::move(received));
+  auto transport = std::make_unique<TlsTransport>(std::move(*ssl), take_all(stream_->in()));
   tls_ = transport.get();
   stream_->set_transport(std::move(transport));
 }

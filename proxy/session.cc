@@ -156,10 +156,8 @@ bool Session::intercept(const Head& head) {
   }
   (void)parser_.take();
   // What came with the CONNECT is the beginning of TLS, and what was not yet written goes before it.
-  std::string received(client_.in_size(), '\0');
-  evbuffer_remove(client_.in(), received.data(), received.size());
-  std::string unsent(client_.out_size(), '\0');
-  evbuffer_remove(client_.out(), unsent.data(), unsent.size());
+  std::string received = take_all(client_.in());
+  std::string unsent = take_all(client_.out());
   unsent += "HTTP/1.1 200 Connection established\r\n\r\n";
   auto transport = std::make_unique<TlsTransport>(std::move(*ssl), std::move(received), std::move(unsent));
   within_ = std::make_unique<Interception>();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace backoffd::proxy {
@@ -20,6 +21,13 @@ using EventPtr = std::unique_ptr<event, HandleDelete>;
 using BufferPtr = std::unique_ptr<evbuffer, HandleDelete>;
 
 inline BufferPtr new_buffer() { return BufferPtr(evbuffer_new()); }
+
+// All that is in it, which leaves it empty.
+inline std::string take_all(evbuffer* buffer) {
+  std::string text(evbuffer_get_length(buffer), '\0');
+  evbuffer_remove(buffer, text.data(), text.size());
+  return text;
+}
 
 // A file descriptor.
 class Fd {

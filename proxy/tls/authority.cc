@@ -1,7 +1,6 @@
 #include "proxy/tls/authority.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
@@ -12,6 +11,7 @@
 
 #include "policy/text.h"
 #include "proxy/tls/certificate.h"
+#include "proxy/tls/pem.h"
 
 namespace backoffd::proxy {
 namespace {
@@ -64,16 +64,10 @@ X509Ptr make_ca(const Place& place, const NameConstraints& constraints, const Va
   return ok ? std::move(made) : nullptr;
 }
 
-std::string read_all(BIO* memory) {
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory, &data);
-  return {data, static_cast<std::size_t>(length)};
-}
-
 std::string one_line(const X509_NAME* name) {
   const BioPtr memory(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  return read_all(memory.get());
+  return text_in(memory.get());
 }
 
 std::string quoted(X509* certificate) { return "\"" + one_line(subject_of(certificate)) + "\""; }
@@ -81,44 +75,6 @@ std::string quoted(X509* certificate) { return "\"" + one_line(subject_of(certif
 std::string date(WallTime time) {
   const auto text = policy::format_http_date(std::chrono::floor<std::chrono::seconds>(time));
   return {text.begin(), text.end()};
-}
-
-BioPtr reader(std::string_view text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-Result<std::vector<X509Ptr>> read_chain(std::string_view pem) {
-  std::vector<X509Ptr> chain;
-  const BioPtr bio = reader(pem);
-  if (!bio) return openssl_failed("read the certificate");
-  for (;;) {
-    X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (!certificate) break;
-    chain.push_back(std::move(certificate));
-  }
-  const unsigned long code = ERR_peek_last_error();
-  const bool at_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-  const std::string why = openssl_error("unknown");
-  if (!at_end)
-    return Error{"", "certificate " + std::to_string(chain.size() + 1) + " of the chain is unreadable: " + why};
-  if (chain.empty()) return Error{"", "there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")"};
-  return chain;
-}
-
-Result<PkeyPtr> read_key(std::string_view pem) {
-  const BioPtr bio = reader(pem);
-  if (!bio) return openssl_failed("read the key");
-  // Without this OpenSSL would ask at the terminal.
-  bool passphrase = false;
-  const auto refuse = [](char*, int, int, void* asked) {
-    *static_cast<bool*>(asked) = true;
-    return -1;
-  };
-  PkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse, &passphrase));
-  const std::string why = openssl_error("unknown");
-  if (key) return key;
-  if (passphrase) return Error{"", "the key is protected by a passphrase; it must be without one"};
-  if (pem.find("PRIVATE KEY-----") == pem.npos)
-    return Error{"", "there is no key in it (PEM, \"-----BEGIN PRIVATE KEY-----\")"};
-  return Error{"", "the key is unreadable: " + why};
 }
 
 Result<bool> check_certificate(X509* certificate, WallTime now) {
@@ -172,12 +128,6 @@ Result<bool> check_chain(const std::vector<X509Ptr>& chain, WallTime now) {
   return Error{"", "the chain does not verify: " + std::string(X509_verify_cert_error_string(code))};
 }
 
-std::string pem_of(X509* certificate) {
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  PEM_write_bio_X509(memory.get(), certificate);
-  return read_all(memory.get());
-}
-
 }  // namespace
 
 Result<Authority> Authority::create(const NameConstraints& constraints, WallTime now) {
@@ -193,18 +143,13 @@ Result<Authority> Authority::create(const NameConstraints& constraints, WallTime
   const X509Ptr issuer = make_ca(below, constraints, validity, key.get(), root.get(), root_key.get());
   if (!issuer) return openssl_failed("make the issuing certificate");
   // Read back, it is in the state that threads may share: nothing is left to be encoded or looked up on first use.
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  if (!memory || PEM_write_bio_PrivateKey(memory.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
-    return openssl_failed("write the key");
-  }
-  return parse(pem_of(issuer.get()) + pem_of(root.get()), read_all(memory.get()), now);
+  return parse(pem_of(issuer.get()) + pem_of(root.get()), pem_of(key.get()), now);
 }
 
 Result<Authority> Authority::parse(std::string_view chain_pem, std::string_view key_pem, WallTime now) {
-  ERR_clear_error();
-  auto chain = read_chain(chain_pem);
+  auto chain = read_certificates(chain_pem);
   if (!chain) return chain.error();
-  auto key = read_key(key_pem);
+  auto key = read_private_key(key_pem);
   if (!key) return key.error();
   if (const auto checked = check_key(*chain, key->get()); !checked) return checked.error();
   if (const auto checked = check_chain(*chain, now); !checked) return checked.error();
@@ -226,11 +171,7 @@ std::string Authority::chain_pem() const {
 
 std::string Authority::root_pem() const { return pem_of(root()); }
 
-std::string Authority::key_pem() const {
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  PEM_write_bio_PrivateKey(memory.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  return read_all(memory.get());
-}
+std::string Authority::key_pem() const { return pem_of(key_.get()); }
 
 std::string Authority::fingerprint() const {
   unsigned char digest[EVP_MAX_MD_SIZE];

@@ -1,7 +1,6 @@
 #include "proxy/tls/upstream_tls.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "policy/text.h"
 #include "proxy/net/address.h"
 #include "proxy/tls/context.h"
+#include "proxy/tls/pem.h"
 
 namespace backoffd::proxy {
 
@@ -22,30 +22,22 @@ Error file_error(const std::string& key, const std::string& path, const std::str
   return Error{key, '"' + path + "\": " + what};
 }
 
-// Every certificate of a PEM file, at least one.
-Result<std::vector<X509Ptr>> read_certificates(const std::string& key, const std::string& path) {
+// What `read` makes of the PEM file that the configuration's `key` names.
+template <typename T>
+Result<T> read_file(const std::string& key, const std::string& path, Result<T> (*read)(std::string_view)) {
   ERR_clear_error();
   const BioPtr file(BIO_new_file(path.c_str(), "r"));
   if (!file) return file_error(key, path, openssl_error("cannot be opened"));
-  std::vector<X509Ptr> all;
-  while (X509Ptr one{PEM_read_bio_X509_AUX(file.get(), nullptr, nullptr, nullptr)}) all.push_back(std::move(one));
-  const unsigned long error = ERR_peek_last_error();
-  const bool at_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  if (all.empty()) return file_error(key, path, "holds no certificate in PEM");
-  if (!at_end) return file_error(key, path, openssl_error("is not well-formed"));
-  ERR_clear_error();
-  return all;
+  std::string text;
+  char part[4096];
+  for (int n; (n = BIO_read(file.get(), part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(n));
+  auto result = read(text);
+  if (!result) return file_error(key, path, result.error().text());
+  return result;
 }
 
-Result<PkeyPtr> read_key(const std::string& key, const std::string& path) {
-  ERR_clear_error();
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
-  if (!file) return file_error(key, path, openssl_error("cannot be opened"));
-  // Nobody is there to be asked for a passphrase.
-  const auto no_passphrase = [](char*, int, int, void*) { return 0; };
-  PkeyPtr found(PEM_read_bio_PrivateKey(file.get(), nullptr, no_passphrase, nullptr));
-  if (!found) return file_error(key, path, "holds no private key in PEM without a passphrase");
-  return found;
+Result<std::vector<X509Ptr>> certificates_in(const std::string& key, const std::string& path) {
+  return read_file<std::vector<X509Ptr>>(key, path, &read_certificates);
 }
 
 // What the new_session callback needs of a handle: where its sessions go.
@@ -80,7 +72,7 @@ Result<std::unique_ptr<UpstreamTls>> UpstreamTls::make(const Tls& config,
 Result<bool> UpstreamTls::load() {
   general_ = std::make_unique<Context>();
   const auto add_roots = [](Context& context, const std::string& key, const std::string& path) -> Result<bool> {
-    auto roots = read_certificates(key, path);
+    auto roots = certificates_in(key, path);
     if (!roots) return roots.error();
     for (X509Ptr& root : *roots) context.roots.push_back(std::move(root));
     return true;
@@ -105,9 +97,9 @@ Result<bool> UpstreamTls::load() {
       if (!added) return added.error();
     }
     if (!provider.client_certificate.empty()) {
-      auto chain = read_certificates(place + "client_certificate", provider.client_certificate);
+      auto chain = certificates_in(place + "client_certificate", provider.client_certificate);
       if (!chain) return chain.error();
-      auto key = read_key(place + "client_key", provider.client_key);
+      auto key = read_file<PkeyPtr>(place + "client_key", provider.client_key, &read_private_key);
       if (!key) return key.error();
       if (X509_check_private_key(chain->front().get(), key->get()) != 1) {
         ERR_clear_error();

@@ -226,7 +226,7 @@ TEST_F(CaStoreTest, BrokenFileIsNamedWithTheRemedy) {
       {key, "there is no certificate in it"},
       {chain, "there is no key in it"},
       {key + issuer, "which is no root"},
-      {whole.substr(0, whole.size() - 40), "certificate 2 of the chain is unreadable"},
+      {whole.substr(0, whole.size() - 40), "certificate 2 in it is unreadable"},
       {whole.substr(60), "the key is unreadable"},
       {other + chain, "the key is not that of"},
   };

@@ -5,12 +5,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "proxy/tls/pem.h"
 #include "tests/support/certificates.h"
 
 namespace backoffd::proxy {
 namespace {
 
 using policy::WallTime;
+using test::extension;
 using test::Paper;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -35,18 +37,6 @@ std::string verdict(const Authority& authority, const Paper& paper, const std::s
   return test::verify(leaf.get(), authority, host, kNow);
 }
 
-std::string extension(const X509* certificate, int kind) {
-  const int at = X509_get_ext_by_NID(certificate, kind, -1);
-  if (at < 0) return "absent";
-  X509_EXTENSION* found = X509_get_ext(certificate, at);
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  X509V3_EXT_print(memory.get(), found, 0, 0);
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory.get(), &data);
-  return (X509_EXTENSION_get_critical(found) != 0 ? "critical: " : "") +
-         std::string(data, static_cast<std::size_t>(length));
-}
-
 // A self-signed authority of the operator's own.
 struct Own {
   Paper paper = {.common_name = "Own CA",
@@ -58,7 +48,7 @@ struct Own {
 
   X509Ptr certificate() const { return test::sign(paper, validity, key.get(), nullptr, nullptr); }
   std::string error() const {
-    const auto parsed = Authority::parse(test::pem(certificate().get()), test::pem(key.get()), kNow);
+    const auto parsed = Authority::parse(pem_of(certificate().get()), pem_of(key.get()), kNow);
     return parsed ? "no error" : parsed.error().text();
   }
 };
@@ -200,7 +190,7 @@ TEST(LeakedKey, IsWorthNothingAfterTheEndOfTheAuthority) {
 
 TEST(OwnAuthority, SelfSignedIsRootAndIssuerInOne) {
   const Own own;
-  const auto parsed = Authority::parse(test::pem(own.certificate().get()), test::pem(own.key.get()), kNow);
+  const auto parsed = Authority::parse(pem_of(own.certificate().get()), pem_of(own.key.get()), kNow);
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_EQ(parsed->root(), parsed->issuer());
   EXPECT_EQ(parsed->subject(), "CN=Own CA");
@@ -215,8 +205,7 @@ TEST(OwnAuthority, ConstraintsOfTheWholeChainCount) {
   below.paper.common_name = "Issuer";
   below.paper.name_constraints = "critical,permitted;DNS:example";
   const X509Ptr issuer = test::sign(below.paper, kValid, below.key.get(), above.get(), root.key.get());
-  const auto parsed =
-      Authority::parse(test::pem(issuer.get()) + test::pem(above.get()), test::pem(below.key.get()), kNow);
+  const auto parsed = Authority::parse(pem_of(issuer.get()) + pem_of(above.get()), pem_of(below.key.get()), kNow);
   ASSERT_TRUE(parsed) << parsed.error().text();
   EXPECT_TRUE(parsed->constraints().permits("www.corp.example"));
   EXPECT_FALSE(parsed->constraints().permits("other.example"));
@@ -224,14 +213,14 @@ TEST(OwnAuthority, ConstraintsOfTheWholeChainCount) {
 
 TEST(OwnAuthority, ChainWithoutItsRootIsRefused) {
   const Authority whole = make({});
-  EXPECT_THAT(Authority::parse(test::pem(whole.issuer()), whole.key_pem(), kNow).error().text(),
+  EXPECT_THAT(Authority::parse(pem_of(whole.issuer()), whole.key_pem(), kNow).error().text(),
               AllOf(HasSubstr("the chain ends in \"CN=backoffd CA "), HasSubstr("which is no root")));
 }
 
 TEST(OwnAuthority, ChainOfStrangersIsRefused) {
   const Authority one = make({});
   const Authority other = make({});
-  EXPECT_THAT(Authority::parse(test::pem(one.issuer()) + other.root_pem(), one.key_pem(), kNow).error().text(),
+  EXPECT_THAT(Authority::parse(pem_of(one.issuer()) + other.root_pem(), one.key_pem(), kNow).error().text(),
               HasSubstr("the chain does not verify: unable to get local issuer certificate"));
 }
 
@@ -245,21 +234,21 @@ TEST(OwnAuthority, PathLengthThatDoesNotReachIsRefused) {
   const X509Ptr top = root.certificate();
   const X509Ptr between = test::sign(middle.paper, kValid, middle.key.get(), top.get(), root.key.get());
   const X509Ptr issuer = test::sign(below.paper, kValid, below.key.get(), between.get(), middle.key.get());
-  const std::string chain = test::pem(issuer.get()) + test::pem(between.get()) + test::pem(top.get());
-  EXPECT_THAT(Authority::parse(chain, test::pem(below.key.get()), kNow).error().text(),
+  const std::string chain = pem_of(issuer.get()) + pem_of(between.get()) + pem_of(top.get());
+  EXPECT_THAT(Authority::parse(chain, pem_of(below.key.get()), kNow).error().text(),
               HasSubstr("the chain does not verify: path length constraint exceeded"));
 }
 
 TEST(OwnAuthority, KeyOfAnotherIsRefused) {
   const Own own;
-  EXPECT_EQ(Authority::parse(test::pem(own.certificate().get()), test::pem(make_key().get()), kNow).error().text(),
+  EXPECT_EQ(Authority::parse(pem_of(own.certificate().get()), pem_of(make_key().get()), kNow).error().text(),
             "the key is not that of \"CN=Own CA\"");
 }
 
 TEST(OwnAuthority, ChainInTheWrongOrderIsRefused) {
   const Authority good = make({});
   const std::string error =
-      Authority::parse(good.root_pem() + test::pem(good.issuer()), good.key_pem(), kNow).error().text();
+      Authority::parse(good.root_pem() + pem_of(good.issuer()), good.key_pem(), kNow).error().text();
   EXPECT_THAT(error,
               MatchesRegex("the key is that of \"CN=backoffd CA .* issuer\", which must come first in the chain"));
 }
@@ -317,7 +306,7 @@ TEST(OwnAuthority, GarbageIsRefusedInWords) {
   EXPECT_THAT(error("", key), HasSubstr("there is no certificate in it"));
   EXPECT_THAT(error("garbage", key), HasSubstr("there is no certificate in it"));
   EXPECT_THAT(error(std::string("\0\xff", 2), key), HasSubstr("there is no certificate in it"));
-  EXPECT_THAT(error(chain.substr(0, 300), key), HasSubstr("certificate 1 of the chain is unreadable: "));
+  EXPECT_THAT(error(chain.substr(0, 300), key), HasSubstr("certificate 1 in it is unreadable: "));
   EXPECT_THAT(error(chain, ""), HasSubstr("there is no key in it"));
   EXPECT_THAT(error(chain, chain), HasSubstr("there is no key in it"));
   EXPECT_THAT(error(chain, key.substr(0, 100)), HasSubstr("the key is unreadable: "));
@@ -327,18 +316,14 @@ TEST(OwnAuthority, KeyWithAPassphraseIsRefusedWithoutAsking) {
   const Own own;
   const BioPtr memory(BIO_new(BIO_s_mem()));
   PEM_write_bio_PKCS8PrivateKey(memory.get(), own.key.get(), EVP_aes_128_cbc(), "secret", 6, nullptr, nullptr);
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory.get(), &data);
-  EXPECT_EQ(Authority::parse(test::pem(own.certificate().get()), {data, static_cast<std::size_t>(length)}, kNow)
-                .error()
-                .text(),
+  EXPECT_EQ(Authority::parse(pem_of(own.certificate().get()), text_in(memory.get()), kNow).error().text(),
             "the key is protected by a passphrase; it must be without one");
 }
 
 TEST(OwnAuthority, ErrorsLeaveNothingInOpensslsQueue) {
   const Own own;
   ASSERT_FALSE(Authority::parse("garbage", "garbage", kNow));
-  ASSERT_FALSE(Authority::parse(test::pem(own.certificate().get()), "garbage", kNow));
+  ASSERT_FALSE(Authority::parse(pem_of(own.certificate().get()), "garbage", kNow));
   EXPECT_EQ(openssl_error("nothing"), "nothing");
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "proxy/tls/certificate.h"
+#include "proxy/tls/pem.h"
 #include "tests/support/certificates.h"
 
 namespace backoffd::proxy {
@@ -42,18 +43,7 @@ class MintTest : public testing::Test {
   const std::unique_ptr<Mint> mint_;
 };
 
-// The names of a leaf as OpenSSL prints them, and whether the extension is critical.
-std::string names_of(const X509* leaf) {
-  const int at = X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1);
-  if (at < 0) return "none";
-  X509_EXTENSION* found = X509_get_ext(leaf, at);
-  const BioPtr memory(BIO_new(BIO_s_mem()));
-  X509V3_EXT_print(memory.get(), found, 0, 0);
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory.get(), &data);
-  return (X509_EXTENSION_get_critical(found) != 0 ? "critical " : "") +
-         std::string(data, static_cast<std::size_t>(length));
-}
+std::string names_of(const X509* leaf) { return test::extension(leaf, NID_subject_alt_name); }
 
 TEST_F(MintTest, LeafVerifiesForItsHost) {
   for (const char* host : {"crossref.org", "api.crossref.org", "a_b.crossref.org", "127.0.0.1", "::1"}) {
@@ -69,14 +59,14 @@ TEST_F(MintTest, LeafVerifiesForNoOtherHost) {
 
 TEST_F(MintTest, LeafNamesItsHostAsAlternativeNameOnly) {
   const X509Ptr made = leaf("api.crossref.org");
-  EXPECT_EQ(names_of(made.get()), "critical DNS:api.crossref.org");
+  EXPECT_EQ(names_of(made.get()), "critical: DNS:api.crossref.org");
   EXPECT_EQ(X509_NAME_entry_count(X509_get_subject_name(made.get())), 0);
-  EXPECT_EQ(names_of(leaf("127.0.0.1").get()), "critical IP Address:127.0.0.1");
-  EXPECT_EQ(names_of(leaf("::1").get()), "critical IP Address:0:0:0:0:0:0:0:1");
+  EXPECT_EQ(names_of(leaf("127.0.0.1").get()), "critical: IP Address:127.0.0.1");
+  EXPECT_EQ(names_of(leaf("::1").get()), "critical: IP Address:0:0:0:0:0:0:0:1");
 }
 
 TEST_F(MintTest, FinalDotIsNoPartOfTheName) {
-  EXPECT_EQ(names_of(leaf("api.crossref.org.").get()), "critical DNS:api.crossref.org");
+  EXPECT_EQ(names_of(leaf("api.crossref.org.").get()), "critical: DNS:api.crossref.org");
 }
 
 TEST_F(MintTest, LeafIsForServersAndNoAuthority) {
@@ -203,7 +193,7 @@ TEST(Mint, OfAnOwnAuthorityWithAnotherKindOfKey) {
     const X509Ptr certificate =
         test::sign({.common_name = "Own CA", .basic_constraints = "critical,CA:TRUE", .key_usage = "keyCertSign"},
                    {kNow - kDay, kNow + kDay}, key.get(), nullptr, nullptr);
-    const Authority authority = Authority::parse(test::pem(certificate.get()), test::pem(key.get()), kNow).value();
+    const Authority authority = Authority::parse(pem_of(certificate.get()), pem_of(key.get()), kNow).value();
     const auto mint = Mint::make(authority).value();
     const auto leaf = mint->leaf("any.example", kNow);
     ASSERT_TRUE(leaf) << leaf.error().text();

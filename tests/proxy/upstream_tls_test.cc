@@ -6,6 +6,7 @@
 
 #include <mutex>
 
+#include "proxy/tls/pem.h"
 #include "tests/support/tls_play.h"
 
 namespace backoffd::test {
@@ -162,8 +163,8 @@ TEST(UpstreamTls, AProvidersRootsAreBesidesTheOthers) {
 struct ClientFiles {
   IdentityPtr identity =
       test_ca().identity({.common_name = "us", .extended_key_usage = "clientAuth"}, valid_from_days(-1, 1));
-  TemporaryFile certificate{pem(identity->certificate.get())};
-  TemporaryFile key{pem(identity->key.get())};
+  TemporaryFile certificate{proxy::pem_of(identity->certificate.get())};
+  TemporaryFile key{proxy::pem_of(identity->key.get())};
 };
 
 TEST(UpstreamTls, AProvidersHostsAreShownItsCertificate) {
@@ -403,7 +404,7 @@ TEST_P(UpstreamFiles, AreRefusedByKeyAndName) {
 }
 
 const std::string& good_certificate() {
-  static const std::string text = pem(test_ca().root());
+  static const std::string text = proxy::pem_of(test_ca().root());
   return text;
 }
 const TemporaryFile& certificate_file() {
@@ -429,17 +430,21 @@ void key(policy::ProviderConfig& provider, proxy::Tls&, const std::string& path)
 const std::vector<Wrong> kWrong = {
     {"no-such-file", [](auto&, proxy::Tls& tls, const std::string& path) { tls.upstream_roots = {path + "/none"}; }, "",
      "tls.upstream_roots[0]: \"<F>/none\": Not a directory"},
-    {"empty", roots, "", "tls.upstream_roots[1]: \"<F>\": holds no certificate in PEM"},
-    {"no-pem", roots, "hello\n", "tls.upstream_roots[1]: \"<F>\": holds no certificate in PEM"},
+    {"empty", roots, "",
+     "tls.upstream_roots[1]: \"<F>\": there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")"},
+    {"no-pem", roots, "hello\n",
+     "tls.upstream_roots[1]: \"<F>\": there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")"},
     {"broken-pem", roots, good_certificate() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-     "tls.upstream_roots[1]: \"<F>\": wrong tag"},
+     "tls.upstream_roots[1]: \"<F>\": certificate 2 in it is unreadable: wrong tag"},
     {"cut-pem", roots, good_certificate() + good_certificate().substr(0, 200),
-     "tls.upstream_roots[1]: \"<F>\": bad end line"},
-    {"providers-roots", providers_roots, "", "providers[1].upstream_roots: \"<F>\": holds no certificate in PEM"},
-    {"certificate", certificate, "", "providers[1].client_certificate: \"<F>\": holds no certificate in PEM"},
+     "tls.upstream_roots[1]: \"<F>\": certificate 2 in it is unreadable: bad end line"},
+    {"providers-roots", providers_roots, "",
+     "providers[1].upstream_roots: \"<F>\": there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")"},
+    {"certificate", certificate, "",
+     "providers[1].client_certificate: \"<F>\": there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")"},
     {"certificate-without-key", certificate, good_certificate(),
-     "providers[1].client_key: \"<F>\": holds no private key in PEM without a passphrase"},
-    {"anothers-key", key, pem(proxy::make_key().get()),
+     "providers[1].client_key: \"<F>\": there is no key in it (PEM, \"-----BEGIN PRIVATE KEY-----\")"},
+    {"anothers-key", key, proxy::pem_of(proxy::make_key().get()),
      "providers[1].client_key: \"<F>\": is not the key of \"" + certificate_file().path() + '"'},
 };
 INSTANTIATE_TEST_SUITE_P(Upstream, UpstreamFiles, testing::ValuesIn(kWrong), RowName());

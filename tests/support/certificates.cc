@@ -1,7 +1,8 @@
 #include "tests/support/certificates.h"
 
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
+
+#include "proxy/tls/pem.h"
 
 namespace backoffd::test {
 namespace {
@@ -13,12 +14,6 @@ void extend(X509* certificate, X509* issuer, int kind, const std::string& value)
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str());
   if (extension != nullptr) X509_add_ext(certificate, extension, -1);
   X509_EXTENSION_free(extension);
-}
-
-std::string read_all(BIO* memory) {
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(memory, &data);
-  return {data, static_cast<std::size_t>(length)};
 }
 
 }  // namespace
@@ -41,16 +36,13 @@ proxy::X509Ptr sign(const Paper& paper, const proxy::Validity& validity, EVP_PKE
   return made;
 }
 
-std::string pem(X509* certificate) {
+std::string extension(const X509* certificate, int kind) {
+  const int at = X509_get_ext_by_NID(certificate, kind, -1);
+  if (at < 0) return "absent";
+  X509_EXTENSION* found = X509_get_ext(certificate, at);
   const proxy::BioPtr memory(BIO_new(BIO_s_mem()));
-  PEM_write_bio_X509(memory.get(), certificate);
-  return read_all(memory.get());
-}
-
-std::string pem(EVP_PKEY* key) {
-  const proxy::BioPtr memory(BIO_new(BIO_s_mem()));
-  PEM_write_bio_PrivateKey(memory.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
-  return read_all(memory.get());
+  X509V3_EXT_print(memory.get(), found, 0, 0);
+  return (X509_EXTENSION_get_critical(found) != 0 ? "critical: " : "") + proxy::text_in(memory.get());
 }
 
 std::string verify(X509* leaf, const proxy::Authority& authority, const std::string& host, policy::WallTime now,

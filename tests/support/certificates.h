@@ -22,8 +22,8 @@ struct Paper {
 proxy::X509Ptr sign(const Paper& paper, const proxy::Validity& validity, EVP_PKEY* key, X509* issuer,
                     EVP_PKEY* issuer_key);
 
-std::string pem(X509* certificate);
-std::string pem(EVP_PKEY* key);
+// An extension as OpenSSL prints it, "critical: " before it where it is; "absent".
+std::string extension(const X509* certificate, int kind);  // NID_...
 
 // X509_verify_cert() as a client does it that trusts the root alone, gets leaf and issuer in the handshake and wants
 // `host`: "ok", or the error in words. `sub`: one more certificate between leaf and issuer.

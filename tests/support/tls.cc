@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "proxy/tls/pem.h"
+
 namespace backoffd::test {
 
 namespace {
@@ -51,7 +53,7 @@ TestCa::TestCa(const std::string& common_name)
                   .key_usage = "keyCertSign",
                   .extended_key_usage = ""},
                  valid_from_days(-1, 1), key_.get(), nullptr, nullptr)),
-      file_(pem(root_.get())) {}
+      file_(proxy::pem_of(root_.get())) {}
 
 IdentityPtr TestCa::identity(const std::string& san) const { return identity({.san = san}, valid_from_days(-1, 1)); }
 
