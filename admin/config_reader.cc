@@ -82,7 +82,7 @@ Value* descend(Value& root, std::string_view path) {
 }
 
 // Puts the value where it belongs and returns the path that its problems will have; none where there is no such place.
-std::optional<std::string> assign(Value& root, const Assignment& assignment) {
+std::optional<std::string> put(Value& root, const Assignment& assignment) {
   if (Value trial = root; !descend(trial, assignment.path)) return std::nullopt;  // leaves no half of a way behind
   Value* at = descend(root, assignment.path);
   if (!assignment.append) {
@@ -103,6 +103,14 @@ struct Origin {
   std::string path;
   std::string source;
 };
+
+void assign(const Assignment& assignment, Value& root, std::vector<Origin>& origins, Problems& problems) {
+  if (const auto path = put(root, assignment)) {
+    origins.push_back({*path, assignment.source});
+  } else {
+    problems.push_back({assignment.source, "there is no " + assignment.path + " to set in the configuration file"});
+  }
+}
 
 void tell_origins(Problems& problems, std::size_t from, const std::vector<Origin>& origins) {
   for (std::size_t i = from; i < problems.size(); ++i) {
@@ -129,10 +137,6 @@ const Value* find_gate(const Value& root, GateId id) {
   return gates ? gates->find(policy::name(id)) : nullptr;
 }
 
-std::string no_such_place(const Assignment& assignment) {
-  return "there is no " + assignment.path + " to set in the configuration file";
-}
-
 // What each layer says of one gate; those above the file start from what the layer below says.
 void read_gate_layers(GateId id, const Value& file, const std::vector<Assignment>& assignments, Settings& settings,
                       Problems& problems) {
@@ -147,11 +151,7 @@ void read_gate_layers(GateId id, const Value& file, const std::vector<Assignment
     std::vector<Origin> origins;
     for (const Assignment& assignment : assignments) {
       if (assignment.layer != layer || gate_of(assignment.path) != id) continue;
-      if (const auto path = assign(tree, assignment)) {
-        origins.push_back({*path, assignment.source});
-      } else {
-        problems.push_back({assignment.source, no_such_place(assignment)});
-      }
+      assign(assignment, tree, origins, problems);
     }
     if (origins.empty()) continue;
     const std::size_t before = problems.size();
@@ -204,11 +204,7 @@ Loaded read_settings(std::string_view file, const std::vector<Assignment>& assig
       problems.push_back({assignment.source, "set each gate by itself, such as gates.contextual-retry=true"});
       continue;
     }
-    if (const auto path = assign(root, assignment)) {
-      origins.push_back({*path, assignment.source});
-    } else {
-      problems.push_back({assignment.source, no_such_place(assignment)});
-    }
+    assign(assignment, root, origins, problems);
   }
   const std::size_t before = problems.size();
   read_object(config_keys(), loaded.settings.config, Place{root, "", problems});
@@ -234,11 +230,7 @@ Loaded read_admin_settings(std::string_view file, const std::vector<Assignment>&
   std::vector<Origin> origins;
   for (const Assignment& assignment : assignments) {
     if (!is_below(assignment.path, kSection)) continue;
-    if (const auto path = assign(root, assignment)) {
-      origins.push_back({*path, assignment.source});
-    } else {
-      problems.push_back({assignment.source, no_such_place(assignment)});
-    }
+    assign(assignment, root, origins, problems);
   }
   const std::size_t before = problems.size();
   read_object(config_keys(), loaded.settings.config, Place{root, "", problems});
