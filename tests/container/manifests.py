@@ -1,31 +1,22 @@
-"""The Kubernetes and Compose files, really run: as they are, but for the app's image and what the engine cannot do."""
+"""The Kubernetes files, really run: as they are, but for the app's image and what the engine cannot do."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 import yaml
+from compose import SAYS, in_app
 from engine import IMAGE, ROOT, TOOLS, USER, Container, World, podman
 from sidecar import wait_for
 
-from harness import Child
-
 KUBERNETES = ROOT / "docker" / "kubernetes"
-COMPOSE = ROOT / "docker" / "compose.yaml"
-SAYS = "curl -sS -o /dev/null -w '%{http_code}' -m 10 "
 
 
 def documents(file: Path) -> list[dict]:
     return list(yaml.safe_load_all(file.read_text()))
-
-
-def in_app(app: Container, command: str) -> str:
-    ran = app.exec("sh", "-c", command)
-    return ran.stdout + ran.stderr
 
 
 class Kubernetes(unittest.TestCase):
@@ -97,51 +88,3 @@ class Kubernetes(unittest.TestCase):
         status = Path(f"/proc/{self.sidecar.pid()}/status").read_text()
         for line in (f"Uid:\t{USER}\t", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
             self.assertIn(line, status)
-
-
-class Compose(unittest.TestCase):
-    """compose.yaml by docker-compose, which speaks to podman as to docker's engine; with an app that waits in place of
-    one that needs the Internet. This engine runs no health checks of its own accord, so the test does."""
-
-    world: World
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="backoffd-compose-")
-        cls.addClassCleanup(folder.cleanup)
-        socket = f"unix://{folder.name}/engine.sock"
-        engine = Child(["podman", "system", "service", "--time", "0", socket], stderr=subprocess.DEVNULL)
-        cls.addClassCleanup(engine.stop)
-        if not wait_for((Path(folder.name) / "engine.sock").exists):
-            raise RuntimeError("podman system service: no socket")
-        override = Path(folder.name) / "override.yaml"
-        services = {"backoffd": {"network_mode": "none"}, "app": {"command": ["sleep", "600"]}}
-        override.write_text(yaml.safe_dump({"services": services}))
-        project = cls.world.name("compose")
-        compose = ["docker-compose", "--project-name", project, "--file", str(COMPOSE), "--file", str(override)]
-        environment = os.environ | {"DOCKER_HOST": socket, "APP_IMAGE": TOOLS}
-        for volume in ("backoffd-state", "backoffd-ca"):
-            cls.world.remove_later("volume", "rm", "--force", f"{project}_{volume}")
-        for service in ("backoffd", "app"):
-            cls.world.remove_later("rm", "--force", "--ignore", "--time", "0", f"{project}_{service}_1")
-        up = Child([*compose, "up", "--detach"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        cls.addClassCleanup(up.stop)
-        cls.sidecar, cls.app = Container(f"{project}_backoffd_1"), Container(f"{project}_app_1")
-        if not wait_for(lambda: cls.sidecar.exec("backoffd", "health").returncode == 0):
-            raise RuntimeError("the sidecar is not healthy")
-        cls.app_was_early = cls.app.exists()
-        cls.sidecar.health()
-        if up.process.wait(60) != 0:
-            raise RuntimeError(f"docker-compose up: {up.process.stdout.read().decode()}")  # type: ignore[union-attr]
-
-    def test_the_app_starts_once_the_sidecar_is_healthy(self) -> None:
-        self.assertFalse(self.app_was_early)
-        self.assertNotEqual(self.app.pid(), 0)
-
-    def test_the_app_shares_the_sidecars_loopback(self) -> None:
-        self.assertEqual(in_app(self.app, f"{SAYS} --noproxy '*' http://127.0.0.1:9901/readyz"), "200")
-        self.assertEqual(in_app(self.app, f"{SAYS} http://169.254.169.254/"), "403")
-
-    def test_the_app_has_the_bundle_and_not_the_key(self) -> None:
-        self.assertEqual(in_app(self.app, "ls /run/backoffd"), "ca-bundle.pem\nca-root.pem\n")
-        self.assertNotEqual(self.app.exec("touch", "/run/backoffd/x").returncode, 0)

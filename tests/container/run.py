@@ -18,17 +18,18 @@ import sys
 import time
 import unittest
 
+from compose import Compose, ExistingApp
 from engine import ROOT, TOOLS, World, podman  # it brings tests/support into the path
 from hardened import Hardened
 from image import Image
 from lifecycle import LifeCycle
 from lint import Lint
-from manifests import Compose, Kubernetes
+from manifests import Kubernetes
 from pair import Pair
 
 import verdict
 
-CASES = (Lint, Image, Hardened, LifeCycle, Pair, Kubernetes, Compose)
+CASES = (Lint, Image, Hardened, LifeCycle, Pair, Kubernetes, Compose, ExistingApp)
 
 
 def build(stage: str = "runtime") -> None:
