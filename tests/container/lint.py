@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -82,7 +83,8 @@ class Lint(unittest.TestCase):
         return tool("tsc", "--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "manifests.ts")
 
     def test_dockerfile(self) -> None:
-        self.assertEqual(tool("dockerfile-utils", "lint", ROOT / "docker" / "Dockerfile")[0], 0)
+        for file in (ROOT / "docker" / "Dockerfile", Path(__file__).parent / "tools.Dockerfile"):
+            self.assertEqual(tool("dockerfile-utils", "lint", file), (0, ""), file)
 
     def test_compose(self) -> None:
         for file in (COMPOSE, DEMO):
@@ -102,8 +104,7 @@ class Lint(unittest.TestCase):
     def test_kustomize_takes_the_folder(self) -> None:
         code, told = run("kubectl", "kustomize", KUBERNETES)
         self.assertEqual(code, 0, told)
-        self.assertEqual({document["kind"] for document in yaml.safe_load_all(told)},
-                         {"ConfigMap", "Deployment", "NetworkPolicy"})  # fmt: skip
+        self.assertEqual({document["kind"] for document in yaml.safe_load_all(told)}, {"ConfigMap", "Deployment"})
 
     def test_the_sidecar_is_the_same_in_every_form(self) -> None:
         forms = [sidecar(documents(KUBERNETES / name)[0]) for name in APPS]
@@ -112,11 +113,19 @@ class Lint(unittest.TestCase):
         native = pod_spec(documents(KUBERNETES / "pod.yaml")[0])
         self.assertEqual(native["initContainers"][0]["restartPolicy"], "Always")
 
+    def test_the_app_can_become_nobody_else_in_any_form(self) -> None:
+        for name in APPS:
+            (app,) = (c for c in pod_spec(documents(KUBERNETES / name)[0])["containers"] if c["name"] == "app")
+            held = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+            self.assertEqual(app["securityContext"], held, name)
+
     def test_the_image_is_this_version(self) -> None:
         self.assertEqual(sidecar(documents(KUBERNETES / "pod.yaml")[0])["image"], f"backoffd:{VERSION}")
         self.assertEqual(yaml.safe_load(COMPOSE.read_text())["services"]["backoffd"]["image"], f"backoffd:{VERSION}")
 
     def test_shell_scripts(self) -> None:
-        scripts = [ROOT / ".ci" / "run", *(ROOT / "docker" / name for name in ("base.sh", "build.sh", "root.sh"))]
+        files = [ROOT / ".ci" / "run", *(ROOT / "docker").rglob("*")]
+        scripts = [file for file in files if file.is_file() and re.match(rb"#!/(usr/bin/env |bin/)(ba)?sh", file.read_bytes())]
+        self.assertGreater(len(scripts), 6)
         code, told = run("shellcheck", *scripts)
         self.assertEqual(code, 0, told)

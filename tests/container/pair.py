@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from engine import HARDENED, ROOT, TOOLS, Container, World
+from engine import HARDENED, ROOT, TOOLS, USER, Container, World
 from sidecar import wait_for
 
 OUTSIDE = "127.0.0.2"
@@ -52,7 +52,7 @@ class Pair(unittest.TestCase):
             "--volume", f"{cls.world.volume('state')}:/var/lib/backoffd", "--volume", f"{public}:/run/backoffd",
             *certificates, command=SIDECAR,
         )  # fmt: skip
-        inside = ("--network", f"container:{cls.sidecar.name}")
+        cls.inside = inside = ("--network", f"container:{cls.sidecar.name}")
         subprocess.run(
             ["nsenter", "--net", "--target", str(cls.sidecar.pid()),
              "nft", "--file", str(ROOT / "docker" / "kubernetes" / "egress.nft")], check=True,
@@ -89,6 +89,18 @@ class Pair(unittest.TestCase):
             url = f"{scheme}://{PROVIDER}:{port}/bytes/1/x"
             code, told = self.run_in_app(f"curl -sS -m 5 --noproxy '*' --resolve {PROVIDER}:{port}:{OUTSIDE} {url}")
             self.assertEqual(code, 7, told)  # curl: failed to connect
+
+    def test_root_gets_out_with_capabilities_and_not_without(self) -> None:
+        without = ("--cap-drop=ALL", "--security-opt", "no-new-privileges")
+        url = f"http://{OUTSIDE}:{HTTP}/bytes/1/x"
+        for options, gets_out in (((), True), (without, False)):
+            app = self.world.container(
+                "root", *self.inside, "--user", "0", *options, image=TOOLS, command=("sleep", "600")
+            )
+            plain = app.exec("curl", "-sS", "-m", "5", url)
+            self.assertEqual(plain.returncode, 7, plain.stderr)
+            as_sidecar = app.exec("setpriv", f"--reuid={USER}", "curl", "-sS", "-m", "5", url)
+            self.assertEqual(as_sidecar.returncode == 0, gets_out, as_sidecar.stderr)
 
     def test_http_is_repaired(self) -> None:
         for fault in ("503@1-2", "429:1@1", "reset@1", "close-body:half@1"):
