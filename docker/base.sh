@@ -2,7 +2,7 @@
 # base.sh: has a base image for docker/Dockerfile in podman's store and prints its name. Where the usual one is not
 # there and cannot be pulled, one is put together from the Debian archive that this machine itself uses.
 set -eu
-usual=debian:bookworm-slim
+usual=$(sed -n 's/^ARG BASE=//p' "$(dirname "$0")/Dockerfile")
 made=localhost/backoffd-base:bookworm
 for name in "$usual" "$made"; do
   if podman image exists "$name"; then

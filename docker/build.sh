@@ -1,7 +1,7 @@
 #!/bin/sh
 # build.sh [STAGE]: builds the image backoffd:VERSION with docker where its engine runs, else with podman; or an earlier
 # stage of docker/Dockerfile alone, so that the image is built sooner later.
-# Its times are those of the last commit, so that the same commit is the same image.
+# Its times are those of the last commit, so that podman makes the same layers of the same commit.
 set -eu
 cd "$(dirname "$0")/.."
 stage=${1:-runtime}

@@ -86,6 +86,11 @@ class Lint(unittest.TestCase):
         for file in (ROOT / "docker" / "Dockerfile", Path(__file__).parent / "tools.Dockerfile"):
             self.assertEqual(tool("dockerfile-utils", "lint", file), (0, ""), file)
 
+    def test_the_base_is_pinned_by_its_digest(self) -> None:
+        written = (ROOT / "docker" / "Dockerfile").read_text()
+        self.assertRegex(written, r"(?m)^ARG BASE=debian@sha256:[0-9a-f]{64}$")
+        self.assertEqual(re.findall(r"(?m)^FROM (\S+)", written), ["${BASE}", "packages", "build", "scratch"])
+
     def test_compose(self) -> None:
         for file in (COMPOSE, DEMO):
             code, told = tool("dclint", file)
