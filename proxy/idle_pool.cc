@@ -51,6 +51,10 @@ std::unique_ptr<Stream> IdlePool::take(std::string_view origin) {
 }
 
 void IdlePool::give(std::string_view origin, std::unique_ptr<Stream> stream) {
+  if (config_.limits.idle_upstreams == 0 || config_.limits.idle_upstreams_per_host == 0) {
+    loop_.bury(std::move(stream));
+    return;
+  }
   // Emptied stacks stay for the next request to that origin, but origins are the client's to choose: their number is
   // bounded too.
   if (by_origin_.size() > 2 * config_.limits.idle_upstreams) {
@@ -59,7 +63,7 @@ void IdlePool::give(std::string_view origin, std::unique_ptr<Stream> stream) {
   auto found = by_origin_.find(origin);
   if (found == by_origin_.end()) found = by_origin_.emplace(std::string(origin), Stack()).first;
   if (found->second.size() >= config_.limits.idle_upstreams_per_host) drop(found->second.front());
-  if (order_.size() >= config_.limits.idle_upstreams && !order_.empty()) drop(order_.begin());
+  if (order_.size() >= config_.limits.idle_upstreams) drop(order_.begin());
   order_.push_back(std::make_unique<Idle>(*this, origin, std::move(stream), config_.timeouts.upstream_idle));
   const Order::iterator position = std::prev(order_.end());
   (*position)->position = position;

@@ -22,7 +22,7 @@ class IdlePool {
   // said something nobody asked for (RFC 9112 9.2), is never handed out.
   std::unique_ptr<Stream> take(std::string_view origin);
   // REQUIRES: the last message on `stream` is complete in both directions. Closes the least recently used where a
-  // bound is reached.
+  // bound is reached; a bound of 0 keeps none.
   void give(std::string_view origin, std::unique_ptr<Stream> stream);
   void clear();
   std::size_t size() const { return order_.size(); }

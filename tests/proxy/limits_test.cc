@@ -156,6 +156,30 @@ TEST(Limits, ASlowReaderGetsTheEndOfItsLastAnswer) {
   }
 }
 
+// --- kept upstream connections ---
+
+class WithoutKeptUpstreams : public testing::TestWithParam<std::uint64_t proxy::Limits::*> {};
+
+TEST_P(WithoutKeptUpstreams, EveryRequestGetsAConnectionOfItsOwn) {
+  Turns play({gives(ok("x"))}, [&](ProxySettings& s) { s.proxy.limits.*GetParam() = 0; });
+  Peer client = play.client(std::string(kGet) + std::string(kGet));
+  EXPECT_EQ(200, status_of(client.read_response()));
+  EXPECT_EQ(200, status_of(client.read_response()));
+  EXPECT_EQ(2, play.origin().connections());
+}
+
+INSTANTIATE_TEST_SUITE_P(Limits, WithoutKeptUpstreams,
+                         testing::Values(&proxy::Limits::idle_upstreams, &proxy::Limits::idle_upstreams_per_host));
+
+TEST(Limits, OneKeptUpstreamIsUsedAgain) {
+  for (const auto bound : {&proxy::Limits::idle_upstreams, &proxy::Limits::idle_upstreams_per_host}) {
+    Turns play({gives(ok("x"))}, [&](ProxySettings& s) { s.proxy.limits.*bound = 1; });
+    EXPECT_EQ(200, status_of(play.get()));
+    EXPECT_EQ(200, status_of(play.get()));
+    EXPECT_EQ(1, play.origin().connections());
+  }
+}
+
 // --- many ---
 
 TEST(Limits, BeyondTheConnectionLimitNewClientsWait) {
