@@ -15,6 +15,7 @@ set -- --build-arg VERSION="$version" --build-arg REVISION="$revision" --build-a
 if docker info >/dev/null 2>&1; then
   exec docker build "$@"
 fi
+command -v podman >/dev/null || { echo "neither docker's engine nor podman: make deps-container" >&2; exit 1; }
 if [ "$(id -u)" = 0 ]; then
   export CONTAINERS_CONF="$PWD/docker/containers.conf"
 fi
