@@ -17,7 +17,7 @@ cp -r "$source/docker/debian" "$out/backoffd/debian"
 cat >"$out/backoffd/debian/changelog" <<END
 backoffd ($version) unstable; urgency=medium
 
-  * As CHANGELOG.md has it.
+  * As NEWS.md has it.
 
  -- $(sed -n 's/^Maintainer: //p' "$source/docker/debian/control")  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +31,13 @@ import verdict  # noqa: E402
 PATIENCE = 30  # seconds; how slow a machine may be
 UNIT = "lib/systemd/system/backoffd.service"
 SETTINGS = "etc/backoffd/backoffd.json"
+FOLDERS = {  # that systemd makes for a unit
+    "StateDirectory": "var/lib",
+    "LogsDirectory": "var/log",
+    "CacheDirectory": "var/cache",
+    "ConfigurationDirectory": "etc",
+    "RuntimeDirectory": "run",
+}
 
 
 def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -46,16 +54,19 @@ def unit(root: Path) -> dict[str, str]:
 
 
 class Service:
-    """The package's service as its unit starts it: its command, its user, its folder, its socket for notifications."""
+    """The package's service as its unit starts it: its command, its user, its folders, its socket for notifications."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         told = unit(root)
         user = told["User"]
-        state = root / "var/lib" / told["StateDirectory"]
-        if not state.exists():
-            state.mkdir(mode=int(told["StateDirectoryMode"], 8))
-        run("chroot", root, "chown", f"{user}:{user}", f"/var/lib/{told['StateDirectory']}")
+        self._runtime = root / "run" / told["RuntimeDirectory"]
+        for kind, parent in FOLDERS.items():
+            if kind in told:
+                folder = root / parent / told[kind]
+                if not folder.exists():
+                    folder.mkdir(mode=int(told.get(f"{kind}Mode", "0755"), 8), parents=True)
+                run("chroot", root, "chown", f"{user}:{user}", f"/{parent}/{told[kind]}")
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = root / "run/notify"
         path.unlink(missing_ok=True)
@@ -96,6 +107,7 @@ class Service:
             self.process.wait()
         self.process.stdout.close()
         self._notify.close()
+        shutil.rmtree(self._runtime, ignore_errors=True)  # the only one that goes with the service
 
 
 class Package(unittest.TestCase):
@@ -118,6 +130,9 @@ class Package(unittest.TestCase):
             "usr/share/fish/vendor_completions.d/backoffd.fish",
         ):  # fmt: skip
             self.assertIn(f" ./{path}\n", listing)
+        notices = re.findall(r" \./usr/share/doc/backoffd/notices/([a-z0-9-]+)(?:\.gz)?\n", listing)
+        self.assertLessEqual({"libcli11-dev", "libfmt-dev", "libspdlog-dev", "rapidjson-dev"}, set(notices))
+        self.assertTrue({"libllhttp-dev", "node-llhttp"} & set(notices))
         self.assertIn("backoffd", (self.root / "etc/passwd").read_text())
 
     def test_3_the_unit_is_well_formed_and_hardened(self) -> None:
