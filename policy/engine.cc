@@ -94,10 +94,13 @@ Result<Plan> Engine::plan(const RequestFacts& request, std::uint64_t number, Mon
   plan.key_ = &key;
   plan.operation = operation ? *operation : operation_of(request, key.config);
   const auto arm = [&](GateId id) {
-    const auto mode = overrides[static_cast<std::size_t>(id)];
-    Assignment& assignment = plan.assignments_[static_cast<std::size_t>(id)];
-    const Arm drawn = state.arm(id, key, number, request.client, now, assignment);
-    return mode ? overridden_arm(*mode) : drawn;
+    const auto i = static_cast<std::size_t>(id);
+    const State::Drawn drawn = state.draw(id, key, number, request.client, now);
+    const Arm chosen = overrides[i] ? overridden_arm(*overrides[i]) : drawn.arm;
+    if (chosen.assigned || chosen.overridden) plan.enrolment_.key = key.text;
+    plan.enrolment_.arms[i] = chosen;
+    plan.enrolment_.assignments[i] = drawn.assignment;
+    return chosen;
   };
   plan.contextual_retry = arm(GateId::contextual_retry);
   // Nothing is learned from a tunnel, whose answers nobody sees; so it is not bound by what others learned either.
@@ -124,15 +127,14 @@ Plan Engine::plan_alternate(const Plan& plan, MonoTime now) {
   other.key_ = &key;
   other.operation = plan.operation;
   other.contextual_retry = plan.contextual_retry;
-  other.assignments_ = plan.assignments_;
+  other.enrolment_ = plan.enrolment_;
   other.attempts_ = plan.attempts_;
   // The learned state belongs to the key, so the other key's own arm holds where a key is what is drawn.
   constexpr auto kLearning = GateId::provider_learning;
   const GateUnit unit = state.gate(kLearning).effective().unit;
   other.provider_learning = plan.provider_learning;
   if (!plan.provider_learning.overridden && (unit == GateUnit::key || unit == GateUnit::slice)) {
-    other.provider_learning =
-        state.arm(kLearning, key, 0, {}, now, other.assignments_[static_cast<std::size_t>(kLearning)]);
+    other.provider_learning = state.draw(kLearning, key, 0, {}, now).arm;
   }
   other.retry_policy = plan.retry_policy;
   other.counted = plan.counted || key.limit.count_head;

@@ -62,7 +62,7 @@ class Plan {
   bool counted = true;                      // false: HEAD that count_head leaves out of the rates
   bool safe_method = false;                 // GET HEAD OPTIONS TRACE: may be tried at an alternate
   std::string_view next_alternate() const;  // host to fail over to; empty: none (left)
-  const Assignment& assignment(GateId id) const { return assignments_[static_cast<std::size_t>(id)]; }
+  const Assignment& assignment(GateId id) const { return enrolment_.assignments[static_cast<std::size_t>(id)]; }
 
  private:
   friend class Engine;
@@ -79,7 +79,7 @@ class Plan {
   Sent sent_;                                             // the attempt under way, for the learner
   std::uint64_t request_class_ = 0;                       // hash of method and first path segment (scope of a refusal)
   std::uint64_t client_ = 0;                              // hash of the client: fairness in the queue
-  std::array<Assignment, kGateNames.size()> assignments_;
+  Enrolment enrolment_;
   AttemptFigures attempts_;  // of all attempts so far, also at hosts the exchange failed over from
 };
 

@@ -55,17 +55,13 @@ void Engine::State::begin_trial(GateId id, MonoTime now) {
 // --- figures ---------------------------------------------------------------------------------------------------------
 
 void Engine::finished(const Plan& plan, const ExchangeFigures& figures, MonoTime now) {
-  if (plan.key_ == nullptr) return;
-  const std::array<const Arm*, kGateNames.size()> arms = {&plan.contextual_retry, &plan.provider_learning};
-  const auto counts = [](const Arm* arm) { return arm->assigned || arm->overridden; };
-  if (std::none_of(arms.begin(), arms.end(), counts)) return;
-  const std::string_view key = plan.key_->text;
-  const std::uint64_t key_hash = std::hash<std::string_view>{}(key);
+  const Enrolment& enrolled = plan.enrolment_;
+  if (enrolled.key.empty()) return;
+  const std::uint64_t key_hash = std::hash<std::string_view>{}(enrolled.key);
   const std::lock_guard lock(state_->figures_mutex);
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (counts(arms[i])) {
-      state_->experiments[i].finished(plan.assignments_[i], *arms[i], key, key_hash, figures, plan.attempts_, now);
-    }
+  for (std::size_t i = 0; i < enrolled.arms.size(); ++i) {
+    state_->experiments[i].finished(enrolled.assignments[i], enrolled.arms[i], enrolled.key, key_hash, figures,
+                                    plan.attempts_, now);
   }
 }
 

@@ -35,11 +35,11 @@ Result<KeyState*> Engine::State::key_of(const RequestFacts& request) {
   return &make_key(request.provider, request.host, provider);
 }
 
-Arm Engine::State::arm(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now,
-                       Assignment& assignment) {
-  assignment = {.trial = trial(id).number};
+Engine::State::Drawn Engine::State::draw(GateId id, const KeyState& key, std::uint64_t number, std::string_view client,
+                                         MonoTime now) {
+  Assignment assignment{.trial = trial(id).number};
   const GateSetting& setting = gate(id).effective();
-  if (setting.mode == GateMode::off) return {};
+  if (setting.mode == GateMode::off) return {{}, assignment};
   std::array<char, 20> digits;
   const auto text_of = [&](std::uint64_t n) {
     return std::string_view(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr);
@@ -47,7 +47,7 @@ Arm Engine::State::arm(GateId id, const KeyState& key, std::uint64_t number, std
   std::string_view unit;
   switch (setting.unit) {
     case GateUnit::request:
-      return choose_arm(id, setting, key.provider, text_of(number));
+      return {choose_arm(id, setting, key.provider, text_of(number)), assignment};
     case GateUnit::client:
       unit = client;
       break;
@@ -65,7 +65,7 @@ Arm Engine::State::arm(GateId id, const KeyState& key, std::uint64_t number, std
     }
   }
   assignment.unit = hash(unit);
-  return choose_arm(id, setting, key.provider, unit);
+  return {choose_arm(id, setting, key.provider, unit), assignment};
 }
 
 // --- evidence and turns ----------------------------------------------------------------------------------------------

@@ -78,8 +78,11 @@ struct Engine::State {
   KeyState& make_key(std::string_view provider, std::string_view host, const ProviderConfig* provider_config);
   KeyState& key_of_host(std::string_view host);
 
-  Arm arm(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now,
-          Assignment& assignment);
+  struct Drawn {
+    Arm arm;
+    Assignment assignment;
+  };
+  Drawn draw(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now);
   Learner* learner(const Plan& plan, KeyState& key);
   // Returns whether it was a throttle answer.
   bool watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now, Random& random);

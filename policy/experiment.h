@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -29,6 +30,15 @@ struct Assignment {
   bool washout = false;
   std::uint64_t unit = 0;       // hash of the unit, where that is no request
   MonoTime unit_ends = kNever;  // of a slice
+};
+
+// How an exchange takes part in the gates' experiments: what its first plan said. A failover goes to another key, and
+// is itself something that a treatment does; so neither the key that an exchange is measured against nor its arm may
+// follow it there.
+struct Enrolment {
+  std::string key;  // "provider@host" it was meant for; empty: it takes part in none
+  std::array<Arm, kGateNames.size()> arms;
+  std::array<Assignment, kGateNames.size()> assignments;
 };
 
 class Experiment {

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "policy/engine.h"
 
 namespace backoffd::policy {
@@ -27,6 +29,11 @@ class EngineExperiment : public testing::Test {
     Config config;
     config.allow_request_override = true;
     config.experiment.settle = 0s;
+    ProviderConfig origin;
+    origin.name = "origin";
+    origin.hosts = {"origin.org"};
+    origin.alternates = {"mirror.org"};
+    config.providers = {origin};
     return config;
   }
 
@@ -40,11 +47,11 @@ class EngineExperiment : public testing::Test {
     now += 10ms;
     return engine.plan(facts, ++number, now).value();
   }
-  void finish(const Plan& plan, int status = 200) {
+  void finish(const Plan& plan, int status = 200, Duration took = 5ms) {
     ExchangeFigures figures;
     figures.status = status;
     figures.attempts = 1;
-    figures.to_end = figures.to_head = 5ms;
+    figures.to_end = figures.to_head = took;
     engine.finished(plan, figures, now);
   }
   // Requests of which the treated ones fail; false: the gate is off before all are through.
@@ -139,6 +146,51 @@ TEST_F(EngineExperiment, AttemptsAreTakenFromWhatThePolicySaw) {
   EXPECT_EQ(treatment.throttle_answers, 2u);
   EXPECT_EQ(treatment.throttled_exchanges, 1u);
   EXPECT_EQ(treatment.timeouts, 1u);
+}
+
+// A fifth of the requests is refused at first. Control waits and asks again; treatment fails over, which is faster. Yet
+// at the mirror, where most requests are quick, it would be among the slow ones.
+TEST_F(EngineExperiment, AFailoverIsHeldAgainstTheKeyItBeganAt) {
+  engine.set_gate(kRetry, GateLayer::admin, gate());
+  for (int i = 0; i < 10'000; ++i) {
+    Plan one = plan(i % 5 == 0 ? "origin.org" : "mirror.org");
+    if (i % 5 != 0) {
+      finish(one, 200, 20ms);
+    } else if (one.contextual_retry.treated) {
+      one = engine.plan_alternate(one, now);
+      EXPECT_EQ(one.key(), "mirror.org@mirror.org");
+      finish(one, 200, 40ms);
+    } else {
+      finish(one, 200, 500ms);
+    }
+    if (i % 100 == 0) look();
+  }
+  EXPECT_TRUE(seen.empty()) << seen[0].second.why;
+  const Effect& latency = trial().comparison.effects.at(2);
+  EXPECT_NEAR(latency.difference, std::pow(40.0 / 500, 0.2) - 1, 0.02);
+  EXPECT_LT(latency.interval.high, 0);
+  const auto keys = engine.arm_figures(kRetry, FigureWindow::since_flip, now);
+  ASSERT_EQ(keys.size(), 2u);
+  EXPECT_EQ(keys[1].key, "origin@origin.org");
+  EXPECT_EQ(keys[1].arms[0].exchanges + keys[1].arms[1].exchanges, 2000u);
+}
+
+// The alternate's own limits hold there, on the arm of its own; the books know nothing of it.
+TEST_F(EngineExperiment, AFailoverStaysInTheSliceAndTheFlipItBeganUnder) {
+  GateSetting setting = gate();
+  setting.unit = GateUnit::slice;
+  engine.set_gate(kLearning, GateLayer::admin, setting);
+  Plan before = plan("origin.org");
+  now += setting.slice;
+  const Assignment& of = before.assignment(kLearning);
+  const Plan later = engine.plan_alternate(before, now);
+  EXPECT_EQ(later.assignment(kLearning).unit, of.unit);
+  EXPECT_EQ(later.assignment(kLearning).unit_ends, of.unit_ends);
+  engine.set_gate(kLearning, GateLayer::admin, setting);
+  look();
+  finish(engine.plan_alternate(before, now));
+  EXPECT_EQ(trial(kLearning).washed_out, 0u);
+  EXPECT_EQ(trial(kLearning).since_flip[0].exchanges + trial(kLearning).since_flip[1].exchanges, 0u);
 }
 
 TEST_F(EngineExperiment, SlicesAreUnitsAndTheirWashoutIsLeftOut) {
