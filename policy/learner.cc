@@ -12,13 +12,15 @@ std::int16_t narrow(int n) { return static_cast<std::int16_t>(std::min(n, 32767)
 
 }  // namespace
 
-Learner::Learner(const LearnerLimits& limits)
+Learner::Learner(const LearnerLimits& limits, std::uint64_t numbered)
     : limits_(limits),
       top_(limits.rate > 0       ? std::max(limits.rate, limits.max_rate)
            : limits.max_rate > 0 ? limits.max_rate
                                  : kInfinity),
+      numbered_before_(numbered),
       limit_(limits.rate),
-      pace_(limits.rate > 0 ? limits.rate : kInfinity) {}
+      pace_(limits.rate > 0 ? limits.rate : kInfinity),
+      number_(numbered) {}
 
 // --- sending ---------------------------------------------------------------------------------------------------------
 
@@ -147,6 +149,10 @@ void Learner::calm_down(double now) {
 void Learner::on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random) {
   if (sent.number == 0) return;
   const double t = at(now);
+  if (sent.number <= numbered_before_) {  // forgotten with its learner; what it says of a quota holds all the same
+    if (!hint.empty()) read_headers({.request_class = sent.request_class, .scope = ScopeTable::kRest}, hint, t);
+    return;
+  }
   ++answers_;
   if (!hint.empty()) read_headers(sent, hint, t);
   if (is_throttle_answer(status, hint))
@@ -183,7 +189,7 @@ void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
 
 int Learner::named_scope(std::uint64_t request_class, std::uint64_t named) {
   const auto [scope, fresh] = scopes_.name(request_class, named, narrow_);
-  if (fresh) quotas_[static_cast<std::size_t>(scope)] = {};
+  if (fresh) quotas_[static_cast<std::size_t>(scope)].begin_anew();
   return scope;
 }
 

@@ -89,7 +89,7 @@ struct LearnerLimits {
   bool probe = true;
 };
 
-// What has to be known of an attempt when its answer comes. Number 0: the learner has not seen it.
+// What has to be known of an attempt when its answer comes. Number 0: no learner has seen it.
 struct Sent {
   std::uint64_t number = 0;
   MonoTime at{};
@@ -102,7 +102,8 @@ struct Sent {
 
 class Learner {
  public:
-  explicit Learner(const LearnerLimits& limits);
+  // `numbered`: requests that a learner before this one has numbered. Their answers are no evidence of this one's.
+  explicit Learner(const LearnerLimits& limits, std::uint64_t numbered = 0);
 
   // --- asked by the throttle ---
   // When may the next request of that scope start? now, later, or kNever where only an answer can change it.
@@ -128,6 +129,7 @@ class Learner {
   bool above_configured() const { return limits_.rate > 0 && pace_ > limits_.rate; }
   bool holding() const { return mode_ != Mode::open; }
   double pace() const { return pace_; }  // infinity: none
+  std::uint64_t numbered() const { return number_; }
   int concurrency() const { return concurrency_.cap(); }
   std::optional<Duration> recovery_estimate(MonoTime now) const;
   LearnerStatus status(MonoTime now) const;
@@ -226,6 +228,7 @@ class Learner {
   // --- constant after construction ---
   LearnerLimits limits_;
   double top_;  // the pace never goes above
+  std::uint64_t numbered_before_;
 
   // --- pace ---
   double limit_;     // L: configured, or the base that was measured; 0: none

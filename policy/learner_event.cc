@@ -84,8 +84,12 @@ void Learner::hard_event(const Sent& test, double lost, double now) {
   bans_.long_block(event_.told > 0 ? 0 : hold_);
   prober_.banned(now);
   if (!keep_within_allowance(lost, now)) {
+    // One or two by themselves change nothing: the pause that was asked for is all that they say.
+    const bool isolated = event_.told > 0 && event_.failed_tests == 0 && strikes_.count() <= learning::kIsolated;
     if (event_.probe)
       trial_failed(lost, now);
+    else if (isolated)
+      note(Change::transient, strikes_.count(), 0, now);
     else
       cut_after_long_block(lost, now);
   }
@@ -116,7 +120,11 @@ void Learner::cut_after_long_block(double lost, double now) {
     set_pace(0.99 * safe_, Change::cut_safe, now);
     prober_.failed(pace_, lost, event_.answers, now);
   } else {
-    const auto before = measure_.rate_before(event_.began, std::max(2.0, 10 / refused), first_send_);
+    // What is accepted while nothing waits is what the clients asked for. Only where that was blocked before as well is
+    // it suspected of being too much.
+    const double width = std::max(2.0, 10 / refused);
+    const bool asked_for_no_more = measure_.last_idle() > event_.began - width && !allowance_;
+    const auto before = asked_for_no_more ? std::nullopt : measure_.rate_before(event_.began, width, first_send_);
     const double accepted = std::min(refused, before.value_or(refused));
     set_pace(std::max(learning::kFloor, learning::kCutUnmeasured * accepted), Change::cut_ban, now);
     prober_.cut(pace_, now);
@@ -193,7 +201,7 @@ void Learner::note(Change change, double a, double b, double now) {
 double Learner::measured_base(double now) const {
   const double width = std::clamp(now - first_send_, 1.0, 10.0);
   const auto accepted = measure_.rate_before(now, width, first_send_);
-  const double sent = static_cast<double>(number_) / std::max(1.0, now - first_send_);
+  const double sent = static_cast<double>(number_ - numbered_before_) / std::max(1.0, now - first_send_);
   return std::max(learning::kFloor, accepted.value_or(sent));
 }
 

@@ -39,9 +39,18 @@ class Quota {
     return ++number_;
   }
 
-  // An answer to request `number` (0: it was sent before this quota was known). Answers overtake each other: only one
-  // to a later request than the last that was believed is news. REQUIRES: hint.remaining and hint.reset are set.
+  // Another quota takes this one's place. Numbers go on, so that answers to requests of the old one are told apart.
+  void begin_anew() {
+    const std::uint64_t number = number_;
+    *this = {};
+    number_ = before_ = number;
+  }
+
+  // An answer to request `number` (0, or one of another quota: it was sent before this one was known). Answers overtake
+  // each other: only one to a later request than the last that was believed is news. REQUIRES: hint.remaining and
+  // hint.reset are set.
   void read(const Hint& hint, std::uint64_t number, double now) {
+    if (number <= before_ || number > number_) number = 0;
     if (number < read_) return;
     read_ = number;
     const double t = seconds(*hint.reset);
@@ -69,6 +78,7 @@ class Quota {
   double limit_ = 0;
   double window_ = 0;
   std::uint64_t number_ = 0;
+  std::uint64_t before_ = 0;  // the last number of the quota that was here before
   std::uint64_t read_ = 0;
 };
 

@@ -244,11 +244,13 @@ Learner& Throttle::learner(const LearningConfig& learning, Duration retry_after_
                                                 .max_rate = config_.max_rate ? config_.max_rate->per_second() : 0,
                                                 .max_pause = learning.max_pause,
                                                 .retry_after_cap = retry_after_cap,
-                                                .probe = learning.probe});
+                                                .probe = learning.probe},
+                                  numbered_);
   return *learner_;
 }
 
 void Throttle::forget_learned() {
+  if (learner_) numbered_ = learner_->numbered();
   learner_.reset();
   sorted_version_ = ~std::uint32_t{0};
 }

@@ -104,6 +104,7 @@ class Throttle {
   std::vector<Windows> roles_;
   double pace_rate_ = 0;
   std::unique_ptr<Learner> learner_;
+  std::uint64_t numbered_ = 0;  // requests by the learners that were forgotten
   int in_flight_ = 0;
 
   WaitQueue queue_;

@@ -164,6 +164,32 @@ TEST_F(LearnerTest, NothingIsSentDuringARetryAfterThenExactlyOne) {
   EXPECT_NEAR(status().recovery_time_estimate, 30, 1e-3);
 }
 
+TEST_F(LearnerTest, OneLongRetryAfterIsAPauseAndNoCut) {
+  start({.rate = 50});
+  for (int i = 0; i < 40; ++i) {  // a light client: four a second, nothing waits
+    learner->on_idle(now);
+    sequential(200);
+    pass(0.24);
+  }
+  sequential(429, retry_after(7));
+  pass(7.6);
+  sequential(200);
+  EXPECT_EQ(learner->pace(), 50);
+  EXPECT_EQ(status().state, LearnerState::normal) << status().reason;
+}
+
+TEST_F(LearnerTest, WhatALightClientAskedForIsNotTakenForTheLimit) {
+  start({.rate = 50});
+  for (int i = 0; i < 40; ++i) {
+    learner->on_idle(now);
+    sequential(200);
+    pass(0.24);
+  }
+  while (status().consecutive_429s < 7) sequential(429);  // a silent block of some seconds
+  sequential(200);
+  EXPECT_DOUBLE_EQ(learner->pace(), 35) << status().reason;  // of what was allowed, not of the four it asked for
+}
+
 TEST_F(LearnerTest, ATestWithoutAnAnswerTellsNothing) {
   sequential(429);
   pass(0.3);
@@ -360,6 +386,34 @@ TEST_F(LearnerTest, AnEmptyQuotaWaitsForItsResetAndCountsWhatIsUnderWay) {
   EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(20));
   pass(20.1);
   EXPECT_TRUE(may_send());
+}
+
+TEST_F(LearnerTest, AnAnswerToARequestOfAForgottenLearnerIsNoEvidenceOfTheNewOnes) {
+  for (int i = 0; i < 20; ++i) sequential(200, quota(5000, 4900 - i, 1800));
+  const Sent old = send();
+  const Sent refused = send();
+  const std::uint64_t numbered = learner->numbered();
+  learner = std::make_unique<Learner>(LearnerLimits{.rate = 10}, numbered);
+  const Sent own = send();
+  pass(5);
+  answer(own, 200, quota(5000, 4879, 1795));
+  answer(old, 200, quota(5000, 4880, 1795));
+  answer(refused, 429, retry_after(200));
+  EXPECT_EQ(status().consecutive_429s, 0);
+  EXPECT_TRUE(may_send());
+  sequential(200, quota(5000, 4878, 1790));
+  EXPECT_TRUE(may_send());
+}
+
+TEST_F(LearnerTest, AnAnswerOfAQuotaWhosePlaceAnotherHasTakenIsReadAsOneFromBefore) {
+  for (int i = 0; i < 20; ++i) sequential(200, quota(5000, 4900 - i, 1800, 1), 1);
+  const Sent old = send(1);
+  for (std::uint64_t c = 2; c <= 5; ++c) sequential(200, quota(100, 90, 1000, c), c);  // four fit
+  send(5);
+  answer(old, 200, quota(100, 88, 1000, 5));
+  pass(1);
+  EXPECT_TRUE(may_send(5));
+  EXPECT_TRUE(may_send(1));
 }
 
 TEST_F(LearnerTest, TheLastTenthOfAQuotaIsSpreadEvenly) {
