@@ -97,9 +97,10 @@ std::string in_words(const std::string& name, const Value& comparison, const Ter
   out += "\n" + effects_table(comparison, terminal) + arms_table(comparison, terminal);
   const Value& overridden = at(comparison, {"overridden"});
   const Value& washed_out = at(comparison, {"washed_out"});
-  if (number_of(overridden) + number_of(washed_out) > 0) {
+  const Value& late = at(comparison, {"late"});
+  if (number_of(overridden) + number_of(washed_out) + number_of(late) > 0) {
     out += "Not compared: " + count(overridden) + " that chose their arm themselves, " + count(washed_out) +
-           " in the washout of a slice.\n";
+           " in the washout of a slice, " + count(late) + " that ended long after their slice.\n";
   }
   return out;
 }

@@ -65,12 +65,16 @@ Response compare(const policy::Engine& engine, GateId id, const policy::Resource
   for (const auto& [key, value] : *comparison.object()) out[key] = value;
   out["overridden"] = trial.overridden;
   out["washed_out"] = trial.washed_out;
+  out["late"] = trial.late;
   out["arms"] = show_arms(trial.since_flip);
   out["keys"] = json::Object();
   for (std::size_t i = 0; i < policy::kFigureWindowNames.size(); ++i) {
+    policy::BothArms all;
     for (const policy::KeyArms& key : engine.arm_figures(id, static_cast<policy::FigureWindow>(i), clocks.now)) {
       out["keys"][key.key][policy::kFigureWindowNames[i]] = show_arms(key.arms);
+      for (std::size_t side = 0; side < all.size(); ++side) all[side].merge(key.arms[side]);
     }
+    out["windows"][policy::kFigureWindowNames[i]] = show_arms(all);
   }
   return json_response(out);
 }

@@ -126,6 +126,7 @@ struct TrialStatus {
   MonoTime began{};
   std::uint64_t overridden = 0;  // exchanges that chose their arm themselves
   std::uint64_t washed_out = 0;
+  std::uint64_t late = 0;  // ended after their slice had been compared
   BothArms since_flip;
   Comparison comparison;
 };

@@ -75,6 +75,7 @@ TrialStatus Engine::trial(GateId id, const Resources& resources, MonoTime now) c
     status.began = experiment.began();
     status.overridden = experiment.overridden();
     status.washed_out = experiment.washed_out();
+    status.late = experiment.late();
     evidence = experiment.evidence(now);
   }
   status.comparison = compare(evidence, state_->config.experiment, resources);

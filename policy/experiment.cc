@@ -24,6 +24,7 @@ void Experiment::restart(std::uint32_t trial, const GateSetting& setting, double
   began_ = now;
   overridden_ = 0;
   washed_out_ = 0;
+  late_ = 0;
   table_ = {};
   since_flip_ = {};
   unsettled_ = {};
@@ -45,6 +46,10 @@ void Experiment::finished(const Assignment& assignment, const Arm& arm, std::str
   const bool slices = setting_.unit == GateUnit::slice;
   if (slices && (assignment.washout || began < began_ + setting_.washout)) {
     ++washed_out_;
+    return;
+  }
+  if (slices && units_.closed(assignment.unit_ends)) {
+    ++late_;
     return;
   }
   const Side side = arm.treated ? Side::treatment : Side::control;
@@ -116,7 +121,7 @@ Evidence Experiment::evidence(MonoTime now) {
   all.latency = settled_.latency;
   all.since_flip = since_flip_;
   if (setting_.unit != GateUnit::request && all.share > 0 && all.share < 1) {
-    units_.close(now - config_.settle, all.share);
+    units_.close(now - (setting_.unit == GateUnit::slice ? patience() : config_.settle), all.share);
     all.units = units_.compare(all.share);
   }
   return all;

@@ -3,7 +3,9 @@
 // would compare one arm's good hours with the other's bad ones (Simpson's paradox).
 //
 // An exchange counts under the flip it began under. Overridden ones are counted apart and never compared: whoever
-// chooses the arm biases it. Where a slice is the unit, its washout is left out, as is that time after the flip.
+// chooses the arm biases it. Where a slice is the unit, its washout is left out, as is that time after the flip. A
+// slice waits for its exchanges as long as it lasted itself, an hour at most; one that ends later still is counted
+// apart.
 //
 // Not thread-safe; owned by the engine, behind a mutex of its own. Memory is bounded by its parts.
 #pragma once
@@ -57,6 +59,7 @@ class Experiment {
   const GateSetting& setting() const { return setting_; }
   std::uint64_t overridden() const { return overridden_; }
   std::uint64_t washed_out() const { return washed_out_; }
+  std::uint64_t late() const { return late_; }  // ended after their slice had been compared
   const BothArms& since_flip() const { return since_flip_; }
   // What has settled by now.
   Evidence evidence(MonoTime now);
@@ -74,9 +77,11 @@ class Experiment {
     Totals totals;
   };
   static constexpr std::int64_t kStretches = 16;
+  static constexpr Duration kLongestPatience = std::chrono::hours(1);
 
   Totals& totals_of(MonoTime began);
   void settle(MonoTime now);
+  Duration patience() const { return std::max(config_.settle, std::min<Duration>(setting_.slice, kLongestPatience)); }
   Duration stretch() const { return std::max(config_.settle / 8, Duration(std::chrono::milliseconds(1))); }
   double centre(std::uint64_t key_hash, double log_latency);
 
@@ -88,6 +93,7 @@ class Experiment {
 
   std::uint64_t overridden_ = 0;
   std::uint64_t washed_out_ = 0;
+  std::uint64_t late_ = 0;
   FiguresTable table_;
   BothArms since_flip_;
 

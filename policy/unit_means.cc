@@ -29,6 +29,7 @@ void UnitMeans::count(const Figures& means, const Figures& centres, Side side, d
 }
 
 void UnitMeans::close(MonoTime now, double share) {
+  closed_before_ = std::max(closed_before_, now);
   if (now < next_end_) return;
   std::vector<std::pair<MonoTime, std::uint64_t>> over;
   next_end_ = kNever;

@@ -61,8 +61,10 @@ class UnitMeans {
 
   // `unit`, `key`: hashes. `ends`: of a slice; kNever for a unit that stays.
   void add(std::uint64_t unit, std::uint64_t key, MonoTime ends, Side side, const Figures& figures);
-  // Slices that ended before `now` are complete.
+  // Slices that ended before `now` are complete; what comes of one later is not to be added, as it would be a unit
+  // anew.
   void close(MonoTime now, double share);
+  bool closed(MonoTime ends) const { return ends < closed_before_; }
   UnitFigures compare(double share) const;
 
  private:
@@ -79,6 +81,7 @@ class UnitMeans {
   std::unordered_map<std::uint64_t, Unit> units_;      // open slices, or all clients or keys
   std::unordered_map<std::uint64_t, Centres> before_;  // by key: what its earlier slices were like
   MonoTime next_end_ = kNever;
+  MonoTime closed_before_ = MonoTime::min();
   UnitFigures closed_;
 };
 

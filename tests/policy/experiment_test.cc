@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 #include <functional>
+#include <map>
 #include <numbers>
 #include <optional>
 #include <string>
@@ -335,6 +336,58 @@ TEST(ProofOfSlices, AAgainstAIsNotRolledBack) {
     }
     EXPECT_EQ(count, 0) << percentage;
   }
+}
+
+// In a fifth of the slices downloads take longer than a slice waits for them: what comes of one after it was compared
+// is no further unit, or the arm that happened to have more such slices would seem sure to be slower.
+TEST(ProofOfSlices, DownloadsThatOutlastTheirSliceDoNotCountItTwice) {
+  struct Download {
+    int key;
+    std::int64_t slice;
+    MonoTime began;
+  };
+  constexpr int kKeys = 4;
+  constexpr int kSlices = 150;
+  const ExperimentConfig config;
+  int count = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const GateSetting setting = setting_of(50, GateUnit::slice);
+    const MonoTime flip{60'000min};
+    Experiment experiment(config);
+    experiment.restart(1, setting, config.alpha, flip);
+    Random random(seed + 1);
+    std::multimap<MonoTime, Download> under_way;  // by their end
+    bool rolled_back = false;
+    Evidence evidence;
+    for (MonoTime now = flip; now < flip + kSlices * 10min && !rolled_back; now += 30s) {
+      const std::int64_t slice = now.time_since_epoch() / 10min;
+      for (int key = 0; key < kKeys; ++key) {
+        const bool slow = hash(std::to_string(slice * kKeys + key), seed) % 5 == 0;
+        const double takes = (slow ? 720 : 5) * std::exp(0.3 * normal(random.next()));
+        under_way.emplace(now + from_seconds(takes), Download{key, slice, now});
+      }
+      for (; !under_way.empty() && under_way.begin()->first <= now; under_way.erase(under_way.begin())) {
+        const auto& [ends, download] = *under_way.begin();
+        const std::string key = "p@" + std::to_string(download.key);
+        const std::string unit = key + "#" + std::to_string(download.slice);
+        const Arm arm = choose_arm(GateId::provider_learning, setting, "p", std::to_string(seed) + unit);
+        ExchangeFigures exchange;
+        exchange.status = 200;
+        exchange.to_end = ends - download.began;
+        experiment.finished({.trial = 1,
+                             .washout = download.began.time_since_epoch() % 10min < 1min,
+                             .unit = hash(unit),
+                             .unit_ends = MonoTime(10min * (download.slice + 1))},
+                            arm, key, hash(key), exchange, {}, ends);
+      }
+      evidence = experiment.evidence(now);
+      rolled_back = compare(evidence, config, {}).verdict == GateVerdict::rollback;
+    }
+    count += rolled_back ? 1 : 0;
+    EXPECT_LE(evidence.units.units[0] + evidence.units.units[1], std::uint64_t{kKeys} * kSlices);
+    EXPECT_TRUE(rolled_back || experiment.late() > 0);
+  }
+  EXPECT_LE(count, 1);
 }
 
 // Treatment costs its own slice nothing, but leaves the provider angry: the first two minutes of the next slice fail,
