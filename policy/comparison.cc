@@ -22,6 +22,9 @@ constexpr double kUnitShareScale = 0.25;
 // The arms' shares are doubted where chance would have it this rarely: it is a fault, not a finding.
 constexpr double kShareAlpha = 0.001;
 
+// Of the alpha of a share's interval: for the rate that both arms have together, the rest for the ratio between them.
+constexpr double kPooledPart = 0.1;
+
 constexpr double kTail = 0.95;
 
 std::string percent(double fraction) {
@@ -67,16 +70,14 @@ Effect share_effect(std::string_view figure, std::uint64_t ArmCounts::*events, c
   const auto rate = [&](const ArmCounts& arm) {
     return arm.exchanges == 0 ? 0 : static_cast<double>(arm.*events) / static_cast<double>(arm.exchanges);
   };
-  // The ratio's interval is scaled by the most that the arms' common rate can be (Chernoff): while events are rare, how
-  // rare they are is as uncertain as how they fell. On which side of zero the ends are does not depend on it.
-  const double limit = -std::log(alpha);
-  const auto seen = static_cast<double>(t.*events + c.*events);
-  const double most = seen + limit + std::sqrt(limit * limit + 2 * seen * limit);
-  const double pooled = std::min(1.0, most / std::max(1.0, static_cast<double>(t.exchanges + c.exchanges)));
-  const Interval ratio = rate_ratio_interval(t.*events, c.*events, evidence.share, alpha);
+  // The ratio's interval is scaled by what the arms' common rate can be: while events are rare, how rare they are is as
+  // uncertain as how they fell. An end beyond zero is the further from it the higher that rate is. On which side of
+  // zero the ends are does not depend on it.
+  const Interval pooled = event_rate_interval(t.*events + c.*events, t.exchanges + c.exchanges, kPooledPart * alpha);
+  const Interval ratio = rate_ratio_interval(t.*events, c.*events, evidence.share, (1 - kPooledPart) * alpha);
   Effect effect{figure, kShareTest, rate(c), rate(t), rate(t) - rate(c), {}};
-  effect.interval = {difference_of(ratio.low, pooled, evidence.share),
-                     difference_of(ratio.high, pooled, evidence.share)};
+  effect.interval = {difference_of(ratio.low, ratio.low < 1 ? pooled.high : pooled.low, evidence.share),
+                     difference_of(ratio.high, ratio.high > 1 ? pooled.high : pooled.low, evidence.share)};
   return effect;
 }
 
@@ -89,6 +90,9 @@ Effect unit_effect(std::string_view figure, Figure of, const Evidence& evidence,
           walk.effect(evidence.share),
           walk.interval(evidence.share, of == Figure::log_latency ? kUnitLatencyScale : kUnitShareScale, alpha)};
 }
+
+// Key by key the treatment is better, and as a whole it is worse, or the other way round.
+bool contradicts_itself(const Effect& e) { return (e.treatment - e.control) * e.difference < 0; }
 
 // Of failures, told as success.
 Effect turned(Effect effect) {
@@ -183,12 +187,17 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
         " in treatment, " + std::to_string(units_of(0)) + " in control, of " + std::to_string(least) + " each");
     return result;
   }
+  result.enough = true;
+  const bool fails_more = success.interval.below(0);
+  const bool is_slower = latency.interval.above(0);
+  result.harm = fails_more || is_slower;
+  result.harmless = success.interval.above(-config.success_drop) && latency.interval.below(config.latency_rise);
 
-  if (success.difference <= -config.success_drop && success.interval.below(0)) {
+  if (fails_more && success.difference <= -config.success_drop && !contradicts_itself(success)) {
     say("success fell by " + percent(config.success_drop) + " or more, and surely fell: roll back");
     result.verdict = GateVerdict::rollback;
   }
-  if (latency.difference >= config.latency_rise && latency.interval.above(0)) {
+  if (is_slower && latency.difference >= config.latency_rise && !contradicts_itself(latency)) {
     say("latency rose by " + percent(config.latency_rise) + " or more, and surely rose: roll back");
     result.verdict = GateVerdict::rollback;
   }
@@ -199,8 +208,12 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
     hand_raised |= reason;
     if (reason) say(sentence);
   };
-  raise(success.interval.below(0), "success surely fell, by less than the threshold: observe");
-  raise(latency.interval.above(0), "latency surely rose, by less than the threshold: observe");
+  raise(fails_more, contradicts_itself(success) ? "success surely fell unit by unit, and yet rose as a whole: observe"
+                                                : "success surely fell, by less than the threshold: observe");
+  raise(is_slower, contradicts_itself(latency) ? "latency surely rose key by key, and yet fell as a whole: observe"
+                                               : "latency surely rose, by less than the threshold: observe");
+  const bool throttles = std::max(throttled.control, throttled.treatment) >= config.throttled_share;
+  raise(throttles && throttled.interval.above(0), "throttle answers surely became more: observe");
   raise(tail.interval.above(config.latency_rise),
         "the 95th percentile of latency rose by more than " + percent(config.latency_rise) + ": observe");
   raise(resources.memory_growth >= config.memory_growth,
@@ -214,11 +227,11 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
     result.verdict = GateVerdict::observe;
     return result;
   }
-  if (!success.interval.above(-config.success_drop) || !latency.interval.below(config.latency_rise)) {
+  if (!result.harmless) {
     say("a harm at the threshold is not excluded yet");
     return result;
   }
-  if (throttled.control >= config.throttled_share && !throttled.interval.below(0)) {
+  if (throttles && !throttled.interval.below(0)) {
     say("throttle answers are not shown to be fewer: observe");
     result.verdict = GateVerdict::observe;
     return result;

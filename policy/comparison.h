@@ -14,9 +14,10 @@
 // The verdict: the first that holds of
 //   rollback      success fell by `success_drop` or more, or latency rose by `latency_rise` or more, and the interval
 //                 of the same figure excludes "no worse". Both share alpha, so a gate that harms nobody is rolled back
-//                 with probability alpha at most, however long and often one looks.
-//   observe       a harm below the thresholds that is sure; slower at the 95th percentile; memory or CPU grows; the
-//                 arms do not have their shares
+//                 with probability alpha at most, however long and often one looks. Not where the arms as a whole say
+//                 the opposite of what was found key by key
+//   observe       a harm that is sure but no ground for rollback; throttle answers surely became more; slower at the
+//                 95th percentile; memory or CPU grows; the arms do not have their shares
 //   insufficient  too few exchanges, or an interval that still holds a harm at the threshold
 //   observe       throttle answers are not yet shown to be fewer
 //   keep
@@ -80,6 +81,9 @@ struct Effect {
 
 struct Comparison {
   GateVerdict verdict = GateVerdict::insufficient;
+  bool enough = false;                // both arms have what a verdict needs
+  bool harm = false;                  // success or latency is surely worse, by however little
+  bool harmless = false;              // ... and surely not worse by the threshold
   std::vector<std::string> evidence;  // sentences
   std::vector<Effect> effects;        // empty where there are not two arms
   double alpha = 0;

@@ -61,6 +61,24 @@ Interval rate_ratio_interval(std::uint64_t treated, std::uint64_t control, doubl
   return {odds_to_ratio(low, share), odds_to_ratio(high, share)};
 }
 
+Interval event_rate_interval(std::uint64_t events, std::uint64_t exchanges, double alpha) {
+  if (exchanges == 0) return {0, 1};
+  constexpr double kShape = 0.5;  // of the prior, over rates of about that size: vague
+  const auto seen = static_cast<double>(events);
+  const auto among = static_cast<double>(exchanges);
+  const double mixture = std::lgamma(kShape + seen) - std::lgamma(kShape) - (kShape + seen) * std::log1p(among);
+  const double limit = -std::log(alpha);
+  const auto crossing = [&](double inside, double outside) {
+    for (int i = 0; i < 60; ++i) {
+      const double rate = 0.5 * (inside + outside);
+      const double evidence = mixture + rate * among - (events == 0 ? 0 : seen * std::log(rate));
+      (evidence < limit ? inside : outside) = rate;
+    }
+    return outside;
+  };
+  return {events == 0 ? 0 : crossing(seen / among, 0), crossing(seen / among, 1)};
+}
+
 double ScoreWalk::effect(double share) const {
   return count_ == 0 ? 0 : sum_ / (static_cast<double>(count_) * share * (1.0 - share));
 }

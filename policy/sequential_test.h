@@ -43,6 +43,10 @@ double share_evidence(std::uint64_t treated, std::uint64_t control, double share
 // not refuse. high: infinite where it may be that control never does.
 Interval rate_ratio_interval(std::uint64_t treated, std::uint64_t control, double share, double alpha);
 
+// How often exchanges meet the event: all rates that a gamma mixture of Poisson martingales does not refuse, at every
+// look at once (Robbins 1970, Annals of Mathematical Statistics 41:5, 1397). REQUIRES: events <= exchanges.
+Interval event_rate_interval(std::uint64_t events, std::uint64_t exchanges, double alpha);
+
 class ScoreWalk {
  public:
   // `residual`: the figure minus a centre that was fixed before the figure was known. The better it predicts, the

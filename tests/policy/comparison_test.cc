@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 #include "policy/random.h"
 
@@ -127,6 +128,50 @@ TEST(Comparison, ThrottleAnswersShouldBecomeFewer) {
             "throttle answers are not shown to be fewer: observe");
   EXPECT_EQ(judged({.throttled = 0.05}, {.throttled = 0.03}).verdict, GateVerdict::keep);
   EXPECT_EQ(judged({.throttled = 0.0005}, {.throttled = 0.0005}).verdict, GateVerdict::keep);
+}
+
+TEST(Comparison, MoreThrottleAnswersAreObserved) {
+  const Comparison comparison = judged({}, {.throttled = 0.05});
+  EXPECT_EQ(comparison.verdict, GateVerdict::observe);
+  EXPECT_EQ(last(comparison), "throttle answers surely became more: observe");
+}
+
+TEST(Comparison, WhatTheArmsAsAWholeContradictIsNotRolledBack) {
+  Evidence evidence = evidence_of({}, {.latency = 0.23});
+  evidence.counts[1].log_latency = static_cast<double>(evidence.counts[1].exchanges) * std::log(0.15);
+  const Comparison comparison = compare(evidence, {}, {});
+  EXPECT_EQ(comparison.verdict, GateVerdict::observe);
+  EXPECT_EQ(last(comparison), "latency surely rose key by key, and yet fell as a whole: observe");
+  EXPECT_TRUE(comparison.harm);
+}
+
+// Also where one arm has no events at all.
+TEST(Comparison, TheIntervalOfAShareHoldsTheTruth) {
+  std::mt19937_64 random(5);
+  const auto drawn = [&](std::uint64_t n, double p) {
+    return static_cast<std::uint64_t>(
+        std::binomial_distribution<std::int64_t>(static_cast<std::int64_t>(n), p)(random));
+  };
+  for (const double control : {0.0, 0.0005, 0.002, 0.05}) {
+    for (const double treatment : {0.0, 0.05, 0.3}) {
+      for (const std::uint64_t n : {2'000u, 50'000u, 400'000u}) {
+        int outside = 0;
+        for (int run = 0; run < 300; ++run) {
+          Evidence evidence;
+          evidence.mode = GateMode::on;
+          evidence.share = 0.5;
+          evidence.alpha = 0.01;
+          evidence.counts[1].exchanges = drawn(n, evidence.share);
+          evidence.counts[0].exchanges = n - evidence.counts[1].exchanges;
+          evidence.counts[1].throttled = drawn(evidence.counts[1].exchanges, treatment);
+          evidence.counts[0].throttled = drawn(evidence.counts[0].exchanges, control);
+          const Interval interval = compare(evidence, {}, {}).effects.at(1).interval;
+          outside += interval.above(treatment - control) || interval.below(treatment - control) ? 1 : 0;
+        }
+        EXPECT_LE(outside, 3) << control << " against " << treatment << ", " << n;
+      }
+    }
+  }
 }
 
 TEST(Comparison, TheProcessIsLookedAtToo) {
