@@ -50,7 +50,8 @@ const Keys<GateSetting>& gate_keys() {
           "who acts when the comparison says rollback: nobody, the log, or the guard, which flips the gate off"),
       key<GateSetting>(
           "ramp", List<Number>(Number(0, 100)), [](auto& g) -> auto& { return g.ramp; },
-          "percentages to go through in place of `percentage`, upward, while the verdict is not rollback"),
+          "percentages to go through in place of `percentage`, upward, while no harm is found; to 100 only once it is "
+          "excluded"),
       key<GateSetting>(
           "step", Span(1s, 168h), [](auto& g) -> auto& { return g.step; }, "how long the ramp stays at each of them"),
   };

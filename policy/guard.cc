@@ -39,6 +39,13 @@ std::optional<MonoTime> Guard::next_stage() const {
   return stage_began_ + setting_.step;
 }
 
+bool Guard::may_go_up(const Comparison& comparison) const {
+  if (comparison.verdict == GateVerdict::rollback) return false;
+  if (setting_.ramp[stage_] <= 0) return true;  // nobody is treated yet
+  const bool loses_control = setting_.ramp[stage_ + 1] >= 100;
+  return comparison.enough && !comparison.harm && (comparison.harmless || !loses_control);
+}
+
 std::optional<GuardAct> Guard::look(const Comparison& comparison, MonoTime now) {
   if (rolled_back_ || setting_.mode != GateMode::on) return std::nullopt;
   const double percentage = setting_.ramp.empty() ? setting_.percentage : setting_.ramp[stage_];
@@ -52,7 +59,7 @@ std::optional<GuardAct> Guard::look(const Comparison& comparison, MonoTime now) 
     return GuardAct{GuardAct::Kind::advised, "guard", reason_of(comparison), percentage, now, comparison};
   }
   const auto due = next_stage();
-  if (!due || now < *due) return std::nullopt;
+  if (!due || now < *due || !may_go_up(comparison)) return std::nullopt;
   ++stage_;
   stage_began_ = now;
   const double next = setting_.ramp[stage_];

@@ -3,8 +3,12 @@
 //
 //     watching(stage) --rollback, enforce--> rolled_back
 //         |    ^  \__ rollback, report: says so once, and the ramp stays where it is
-//         |    | step is over, verdict is no rollback
+//         |    | step is over, and nothing is to be said against it
 //         +----+                                                    any --operator's flip--> watching(0)
+//
+// A ramp stays where it is as long as the verdict is rollback (whatever the guard's mode), success or latency is surely
+// worse, or an arm has too few exchanges to tell. At 100 % there is no control any more, and the guard is blind; so it
+// goes there only when a harm at the thresholds is excluded.
 //
 // A gate that was rolled back stays off until an operator flips it; so the guard never has to be trusted twice. In
 // shadow nothing acts, so there is nothing to take back or to carry up.
@@ -59,6 +63,7 @@ class Guard {
   std::optional<MonoTime> next_stage() const;
 
  private:
+  bool may_go_up(const Comparison& comparison) const;  // REQUIRES: there is a next stage
   GateSetting setting_;
   std::size_t stage_ = 0;
   MonoTime stage_began_{};

@@ -260,13 +260,15 @@ TEST_F(EngineExperiment, ARampIsInForceAtOnceAndGoesUp) {
   now += 10h;  // nobody asks the time of a gate that no request has met
   EXPECT_TRUE(look().empty());
   EXPECT_DOUBLE_EQ(trial().comparison.alpha, 0.01 / 3);
-  finish(plan());
+  for (int i = 0; i < 4000; ++i) finish(plan());
   now += 61min;
   ASSERT_EQ(look().size(), 1u);
   EXPECT_EQ(status().gate.effective().percentage, 50);
   EXPECT_EQ(status().gate.effective_layer(), GateLayer::guard);
   EXPECT_EQ(trial().since_flip[0].exchanges + trial().since_flip[1].exchanges, 0u);
   now += 61min;
+  EXPECT_TRUE(look().empty());  // nothing is known of this stage
+  for (int i = 0; i < 8000; ++i) finish(plan());
   ASSERT_EQ(look().size(), 1u);
   EXPECT_EQ(status().gate.effective().percentage, 100);
   engine.clear_gate(kRetry, GateLayer::admin);

@@ -145,6 +145,37 @@ TEST(Proof, AFifthMoreLatencyIsTakenBackWithin15000Exchanges) {
   EXPECT_GE(rollbacks(100, 15'000, 100, 50, {.latency = 0.20}, {.latency = 0.24}), 95);
 }
 
+// A request a second is too few to tell 2 points within the hour of a stage: then a ramp waits, and never comes to
+// where there is nothing left to compare with.
+TEST(Proof, ARampAtLowTrafficNeverLosesItsControlToAHarm) {
+  int rolled_back = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const ExperimentConfig config = at_once();
+    GateSetting setting = setting_of(100);
+    setting.ramp = {1, 10, 50, 100};
+    Experiment experiment(config);
+    Guard guard;
+    Random random(seed + 7);
+    MonoTime now{1000h};
+    std::uint32_t trial = 0;
+    const auto begin = [&] { experiment.restart(++trial, *guard.overlay(), config.alpha * guard.alpha_share(), now); };
+    guard.restart(setting, now);
+    begin();
+    for (int second = 0; second < 48 * 3600 && !guard.rolled_back(); ++second) {
+      now += 1s;
+      const Arm arm{.assigned = true, .treated = random.uniform() * 100 < experiment.setting().percentage};
+      ExchangeFigures exchange;
+      exchange.status = random.uniform() < (arm.treated ? 0.07 : 0.05) ? 503 : 200;
+      exchange.to_end = 200ms;
+      experiment.finished({.trial = trial}, arm, "k", 1, exchange, {}, now);
+      if (second % 60 == 0 && guard.look(compare(experiment.evidence(now), config, {}), now)) begin();
+    }
+    EXPECT_LT(guard.overlay()->percentage, 100) << seed;
+    rolled_back += guard.rolled_back() ? 1 : 0;
+  }
+  EXPECT_GE(rolled_back, 19);
+}
+
 // --- chance is not taken for harm ---
 
 TEST(Proof, AAgainstAIsNotRolledBackInAMillionExchanges) {

@@ -22,6 +22,8 @@ GateSetting gate(GuardMode mode, std::vector<double> ramp = {}) {
 Comparison verdict(GateVerdict verdict) {
   Comparison comparison;
   comparison.verdict = verdict;
+  comparison.enough = true;
+  comparison.harmless = verdict == GateVerdict::keep || verdict == GateVerdict::observe;
   comparison.evidence = {"figures", "the reason"};
   return comparison;
 }
@@ -108,6 +110,32 @@ TEST(Guard, ARampStaysWhereItHarms) {
   EXPECT_EQ(enforcing.look(verdict(GateVerdict::rollback), kStart + 2h)->kind, Kind::rolled_back);
   EXPECT_EQ(enforcing.overlay()->mode, GateMode::off);
   EXPECT_FALSE(enforcing.look(verdict(GateVerdict::keep), kStart + 9h));
+}
+
+TEST(Guard, ARampStaysWhereItHarmsAlsoWithoutAGuard) {
+  Guard guard = started(gate(GuardMode::off, {1, 10, 100}));
+  EXPECT_FALSE(guard.look(verdict(GateVerdict::rollback), kStart + 9h));
+  EXPECT_EQ(guard.overlay()->percentage, 1);
+  EXPECT_EQ(guard.look(verdict(GateVerdict::keep), kStart + 10h)->kind, Kind::raised);
+}
+
+TEST(Guard, ARampStaysWhereTooLittleIsKnownOrSuccessOrLatencyIsWorse) {
+  Guard guard = started(gate(GuardMode::enforce, {1, 10, 100}));
+  Comparison few = verdict(GateVerdict::insufficient);
+  few.enough = false;
+  EXPECT_FALSE(guard.look(few, kStart + 9h));
+  Comparison worse = verdict(GateVerdict::observe);
+  worse.harm = true;
+  EXPECT_FALSE(guard.look(worse, kStart + 9h));
+  EXPECT_EQ(guard.look(verdict(GateVerdict::observe), kStart + 9h)->percentage, 10);
+}
+
+TEST(Guard, ARampGoesTo100OnlyWhenAHarmIsExcluded) {
+  Guard guard = started(gate(GuardMode::enforce, {0, 50, 100}));
+  Comparison none;
+  EXPECT_EQ(guard.look(none, kStart + 2h)->percentage, 50);  // from 0 %, where there is nothing to tell
+  EXPECT_FALSE(guard.look(verdict(GateVerdict::insufficient), kStart + 9h));
+  EXPECT_EQ(guard.look(verdict(GateVerdict::keep), kStart + 9h)->percentage, 100);
 }
 
 TEST(Guard, TheStagesOfARampShareAlpha) {
