@@ -13,11 +13,11 @@ std::string state_in_words(const std::string& state, const Value& entry) {
   const Value& until = at(entry, {"paused_until"});
   const std::string end = until.string() ? " until " + *until.string() : "";
   if (state == "normal") return "nothing is held back";
-  if (state == "reducing") return "asked more slowly than configured, because it refused";
+  if (state == "reducing") return "asked more slowly than configured";
   if (state == "recovering") return "given back step by step what was taken";
-  if (state == "paused") return "nothing is sent" + end + ": it asked for a pause";
-  if (state == "exhausted") return "requests are refused" + end + ": it asked for a long pause";
-  return state == "unknown" ? "too little was seen of it" : state;
+  if (state == "paused") return "what is held back waits" + end;
+  if (state == "exhausted") return "what is held back is refused" + end;
+  return state == "unknown" ? "nothing is learned of it yet" : state;
 }
 
 std::string limit_in_words(const Value& entry) {

@@ -36,7 +36,7 @@ class Allowance {
   bool contradicted() const;
 
  private:
-  static constexpr std::size_t kRates = 80;
+  static constexpr std::size_t kRates = 64;
   static constexpr float kNotRefused = 1e9F;
   using Each = std::array<float, kRates>;  // one figure for each candidate, in requests
   static const Each kShares;               // of the refused pace: the candidates, rising, the first is 0

@@ -54,7 +54,7 @@ void ConcurrencyFinder::found(int cap, double now) {
   refused_ = {};
 }
 
-void ConcurrencyFinder::announced(int cap) { cap_ = good_ = std::min(cap, kMost); }
+void ConcurrencyFinder::announced(int cap) { cap_ = good_ = cap; }
 
 void ConcurrencyFinder::forget() {
   cap_ = good_ = 0;

@@ -26,8 +26,7 @@ Learner::Learner(const LearnerLimits& limits, std::uint64_t numbered)
 
 MonoTime Learner::next_time(int scope, int in_flight, MonoTime now) {
   const double t = at(now);
-  const Quota* quota = scope == ScopeTable::kRest ? nullptr : &quotas_[static_cast<std::size_t>(scope)];
-  const double quota_at = quota ? quota->next_time(t, last_send_) : t;
+  const double quota_at = announced_next(scope, t);
   const auto later = [&](double when) { return when <= t + learning::kSlack ? now : time_at(when); };
   if (!in_scope(scope)) return later(quota_at);
   if (mode_ == Mode::hold) {
@@ -43,9 +42,26 @@ MonoTime Learner::next_time(int scope, int in_flight, MonoTime now) {
 }
 
 std::optional<MonoTime> Learner::exhausted_until(int scope, MonoTime now) const {
-  if (mode_ != Mode::hold || !event_.exhausted || !in_scope(scope) || at(now) + learning::kSlack >= hold_until_)
+  const double t = at(now);
+  const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
+  if (scope != ScopeTable::kRest && quota.for_long(t + learning::kSlack)) return time_at(quota.blocked_until());
+  if (mode_ != Mode::hold || !event_.exhausted || !in_scope(scope) || t + learning::kSlack >= hold_until_)
     return std::nullopt;
   return time_at(hold_until_);
+}
+
+// What a scope's own answers name; else what is named without one, which is of all others.
+AnnouncedRate* Learner::announced(int scope) const {
+  if (!announced_) return nullptr;
+  AnnouncedRate& own = (*announced_)[static_cast<std::size_t>(scope)];
+  return own.known() ? &own : &(*announced_)[ScopeTable::kRest];
+}
+
+double Learner::announced_next(int scope, double now) const {
+  const AnnouncedRate* const rate = announced(scope);
+  const double at = rate ? rate->next_time(now) : now;
+  if (scope == ScopeTable::kRest) return at;
+  return std::max(at, quotas_[static_cast<std::size_t>(scope)].next_time(now, last_send_));
 }
 
 Sent Learner::on_send(std::uint64_t request_class, int in_flight, MonoTime now) {
@@ -59,9 +75,10 @@ Sent Learner::on_send(std::uint64_t request_class, int in_flight, MonoTime now) 
   Sent sent{.number = ++number_,
             .at = now,
             .request_class = request_class,
-            .quota_number = scope == ScopeTable::kRest ? 0 : quotas_[static_cast<std::size_t>(scope)].sent(),
+            .quota_number = scope == ScopeTable::kRest ? 0 : quotas_[static_cast<std::size_t>(scope)].sent(t),
             .scope = narrow(scope),
             .in_flight = narrow(in_flight)};
+  if (AnnouncedRate* const rate = announced(scope)) rate->sent(t);
   if (!in_scope(scope)) return sent;
 
   if (mode_ == Mode::hold && t + learning::kSlack >= hold_until_) {  // whoever is not bound has not asked
@@ -99,16 +116,16 @@ void Learner::count_send(double now) {
 void Learner::on_idle(MonoTime now) { measure_.idle(at(now)); }
 
 double Learner::rate(double now) const {
-  double r = std::min(pace_ * prober_.gain(), announced_);
+  double r = pace_ * prober_.gain();
   if (limit_ > 0 && now - ramp_from_ < learning::kRampSeconds)
     r = std::min(r, std::max(1.0, limit_ * std::exp2(now - ramp_from_ - learning::kRampSeconds)));
   return std::max(r, 1e-3);
 }
 
 // Before the first refusal the configured windows alone hold, and a short burst costs nobody a wait; only the first
-// seconds are a slow start, and a rate that the provider announces is kept.
+// seconds are a slow start.
 bool Learner::paced(double now) const {
-  return provoked_ || prober_.probing() || announced_ < pace_ || above_configured() ||
+  return provoked_ || prober_.probing() || above_configured() ||
          (limit_ > 0 && now - ramp_from_ < learning::kRampSeconds);
 }
 
@@ -155,6 +172,8 @@ void Learner::on_response(const Sent& sent, int status, const Hint& hint, MonoTi
   }
   ++answers_;
   if (!hint.empty()) read_headers(sent, hint, t);
+  AnnouncedRate* const rate = announced(scopes_.of(sent.request_class));
+  if (rate && !hint.limit) rate->untold(t);
   if (is_throttle_answer(status, hint))
     on_refusal(sent, named_scope(sent.request_class, hint.scope), hint, t, random);
   else
@@ -181,15 +200,21 @@ void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
     }
     const int scope = named_scope(sent.request_class, hint.scope);
     Quota& quota = quotas_[static_cast<std::size_t>(scope)];
-    quota.read(hint, sent.scope == scope ? sent.quota_number : 0, now);
+    quota.read(hint, sent.scope == scope ? sent.quota_number : 0,
+               {.believed = seconds(limits_.retry_after_cap), .for_long = seconds(limits_.max_pause)}, now);
   } else if (!hint.remaining && hint.limit && hint.window) {  // what is left of hours says nothing of a rate (Docker)
-    announced_ = static_cast<double>(*hint.limit) / seconds(*hint.window);
+    const int scope = hint.scope == 0 ? ScopeTable::kRest : named_scope(sent.request_class, hint.scope);
+    if (!announced_) announced_ = std::make_unique<AnnouncedRates>();
+    (*announced_)[static_cast<std::size_t>(scope)].told(static_cast<double>(*hint.limit), seconds(*hint.window), now);
   }
 }
 
 int Learner::named_scope(std::uint64_t request_class, std::uint64_t named) {
   const auto [scope, fresh] = scopes_.name(request_class, named, narrow_);
-  if (fresh) quotas_[static_cast<std::size_t>(scope)].begin_anew();
+  if (fresh) {
+    quotas_[static_cast<std::size_t>(scope)].begin_anew();
+    if (announced_) (*announced_)[static_cast<std::size_t>(scope)] = {};
+  }
   return scope;
 }
 

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "policy/allowance.h"
+#include "policy/announced_rate.h"
 #include "policy/bans.h"
 #include "policy/concurrency.h"
 #include "policy/hint.h"
@@ -108,7 +109,7 @@ class Learner {
   // --- asked by the throttle ---
   // When may the next request of that scope start? now, later, or kNever where only an answer can change it.
   MonoTime next_time(int scope, int in_flight, MonoTime now);
-  // Paused longer than max_pause: when it ends; none where it is not so.
+  // Paused longer than max_pause, or a quota used up for longer: when it ends; none where it is not so.
   std::optional<MonoTime> exhausted_until(int scope, MonoTime now) const;
   int scope_of(std::uint64_t request_class) const { return scopes_.of(request_class); }
   std::uint32_t scopes_version() const { return scopes_.version() + widened_; }
@@ -185,6 +186,8 @@ class Learner {
   bool in_scope(int scope) const { return narrow_ == ScopeTable::kNone || narrow_ == scope; }
   void count_send(double now);
   double rate(double now) const;
+  AnnouncedRate* announced(int scope) const;
+  double announced_next(int scope, double now) const;
   bool paced(double now) const;
   void tick(double now);
   void calm_down(double now);
@@ -221,6 +224,10 @@ class Learner {
   // status (learner_status.cc)
   double reduction_pct(MonoTime now) const;
   bool paused(double now) const;
+  int used_up_scope(double now) const;
+  int binding_quota(double now) const;
+  int binding_rate(double now) const;
+  std::string reason_of_announced(double now) const;
   std::string reason(double now) const;
   std::string outlook(double now) const;
   void add_recovery_time(double seconds);
@@ -237,9 +244,8 @@ class Learner {
   double first_send_ = -1;
   double ramp_from_ = 0;
   double last_send_ = 0;
-  double announced_ = kInfinity;  // quota / window where an answer names these alone
-  bool provoked_ = false;         // a refusal has come and is not forgotten yet
-  bool rising_ = false;           // the last change of the pace was upward
+  bool provoked_ = false;  // a refusal has come and is not forgotten yet
+  bool rising_ = false;    // the last change of the pace was upward
   std::uint64_t number_ = 0;
 
   // --- limit events ---
@@ -266,6 +272,8 @@ class Learner {
   SharedPool shared_pool_;
   ScopeTable scopes_;
   std::array<Quota, ScopeTable::kScopes> quotas_{};
+  using AnnouncedRates = std::array<AnnouncedRate, ScopeTable::kScopes>;  // [kRest]: by answers that name no scope
+  std::unique_ptr<AnnouncedRates> announced_;                             // since the first one
   int narrow_ = ScopeTable::kNone;  // the scope that the learned state is confined to
   std::uint32_t widened_ = 0;
   double latency_ = 0.2;

@@ -12,8 +12,10 @@ namespace backoffd::policy {
 void Learner::begin_event(const Sent& sent, double now) {
   if (!prober_.probing()) shared_pool_.refused();
   if (limit_ <= 0) limit_ = measured_base(now);
+  const AnnouncedRate* const rate = announced(sent.scope);
   event_ = {.began = now,
-            .rate = std::min({pace_ * prober_.gain(), announced_, pace_ < kInfinity ? kInfinity : limit_}),
+            .rate = std::min(
+                {pace_ * prober_.gain(), rate ? rate->pace(now) : kInfinity, pace_ < kInfinity ? kInfinity : limit_}),
             .probe = prober_.probing(),
             .answers = 1};
   if (allowance_) allowance_->refused(sent.number, at(sent.at));

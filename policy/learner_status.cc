@@ -30,9 +30,10 @@ std::string print(const char* format, Args... args) {
 }  // namespace
 
 double Learner::effective_rate(MonoTime now) const {
-  double rate = std::min(pace_, announced_);
-  for (const Quota& quota : quotas_)
-    if (quota.running(at(now)) && quota.even_rate() > 0) rate = std::min(rate, quota.even_rate());
+  double rate = pace_;
+  for (const Quota& quota : quotas_) rate = std::min(rate, quota.pace(at(now)));
+  if (announced_)
+    for (const AnnouncedRate& announced : *announced_) rate = std::min(rate, announced.pace(at(now)));
   return rate < kInfinity ? rate : 0;
 }
 
@@ -40,6 +41,33 @@ double Learner::reduction_pct(MonoTime now) const {
   const double rate = effective_rate(now);
   const double reduction = limit_ > 0 && rate > 0 ? 100 * (1 - std::min(rate, limit_) / limit_) : 0;
   return std::max(reduction, holding() ? strikes_.ladder() : 0.0);
+}
+
+// The scope whose quota is used up for the longest; kNone: none.
+int Learner::used_up_scope(double now) const {
+  int found = ScopeTable::kNone;
+  for (int i = 1; i < ScopeTable::kScopes; ++i) {
+    const Quota& quota = quotas_[static_cast<std::size_t>(i)];
+    if (!quota.used_up(now)) continue;
+    if (found == ScopeTable::kNone || quota.blocked_until() > quotas_[static_cast<std::size_t>(found)].blocked_until())
+      found = i;
+  }
+  return found;
+}
+
+// The scope whose quota, or whose announced rate, is what effective_rate() shows; kNone: none.
+int Learner::binding_quota(double now) const {
+  const double rate = effective_rate(time_at(now));
+  for (int i = 1; i < ScopeTable::kScopes; ++i)
+    if (rate > 0 && rate < pace_ && quotas_[static_cast<std::size_t>(i)].pace(now) <= rate) return i;
+  return ScopeTable::kNone;
+}
+
+int Learner::binding_rate(double now) const {
+  const double rate = effective_rate(time_at(now));
+  for (int i = 0; announced_ && i < ScopeTable::kScopes; ++i)
+    if (rate > 0 && rate < pace_ && (*announced_)[static_cast<std::size_t>(i)].pace(now) <= rate) return i;
+  return ScopeTable::kNone;
 }
 
 // A pause is what a person would call one: asked for by the provider, or longer than a moment; over when its time is,
@@ -71,9 +99,17 @@ LearnerStatus Learner::status(MonoTime now) const {
   status.consecutive_429s = consecutive_429s_;
   status.reduction_pct = reduction_pct(now);
   if (const auto estimate = recovery_estimate(now)) status.recovery_time_estimate = seconds(*estimate);
-  if (mode_ == Mode::hold && hold_until_ > t) status.paused_until = time_at(hold_until_);
+  const int used_up = used_up_scope(t);
+  const double quota_until =
+      used_up == ScopeTable::kNone ? 0 : quotas_[static_cast<std::size_t>(used_up)].blocked_until();
+  const double until = std::max(mode_ == Mode::hold ? hold_until_ : 0.0, quota_until);
+  if (until > t) status.paused_until = time_at(until);
   status.changed = time_at(noted_.at);
-  status.reason = reason(t);
+  status.reason = quota_until > hold_until_ || mode_ == Mode::open ? reason_of_announced(t) : std::string();
+  if (!status.reason.empty())
+    status.changed = now;
+  else
+    status.reason = reason(t);
   status.effective_rate = effective_rate(now);
   status.shadow = shadow_;
   status.state = state(now);
@@ -81,11 +117,34 @@ LearnerStatus Learner::status(MonoTime now) const {
 }
 
 LearnerState Learner::state(MonoTime now) const {
-  if (exhausted_until(narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, now)) return LearnerState::exhausted;
-  if (paused(at(now))) return LearnerState::paused;
+  const int used_up = used_up_scope(at(now));
+  for (const int scope : {narrow_ == ScopeTable::kNone ? ScopeTable::kRest : narrow_, std::max(used_up, 0)})
+    if (exhausted_until(scope, now)) return LearnerState::exhausted;
+  if (paused(at(now)) || used_up != ScopeTable::kNone) return LearnerState::paused;
   if (reduction_pct(now) > kShown)
     return rising_ || prober_.probing() ? LearnerState::recovering : LearnerState::reducing;
   return answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
+}
+
+// What the provider announces, where that is what holds requests back now.
+std::string Learner::reason_of_announced(double now) const {
+  if (const int scope = used_up_scope(now); scope != ScopeTable::kNone) {
+    const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
+    const double wait = quota.blocked_until() - now;
+    std::string text = print("the quota of %.0f is used up for %.0f s", quota.limit(), quota.reset() - now);
+    if (quota.reset() - now > wait + 1) text += print("; one request asks again in %.0f s", wait);
+    return text + (quota.for_long(now) ? "; answering at once" : "");
+  }
+  if (const int scope = binding_quota(now); scope != ScopeTable::kNone) {
+    const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
+    return print("%.0f of a quota of %.0f are left for %.0f s; the last tenth is spread over them", quota.left(),
+                 quota.limit(), quota.reset() - now);
+  }
+  if (const int scope = binding_rate(now); scope != ScopeTable::kNone) {
+    const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)];
+    return print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window());
+  }
+  return "";
 }
 
 std::string Learner::reason(double now) const {

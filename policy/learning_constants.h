@@ -36,7 +36,7 @@ inline constexpr double kLadderMost = 80;      // points of reduction that the l
 inline constexpr double kBanRemembered = 3;  // a silent block of that many seconds is not poked early the next time
 
 // --- what is allowed between bans (allowance) ---
-inline constexpr double kCandidateStep = 0.983;     // one candidate for the limit to the next lower one
+inline constexpr double kCandidateStep = 0.979;     // one candidate for the limit to the next lower one
 inline constexpr double kFullBucket = 0.05;         // requests: a bucket that lacked less was full
 inline constexpr double kContradiction = 2;         // requests that refused and accepted may disagree by ...
 inline constexpr double kContradictionShare = 0.1;  // ... and of the bucket
@@ -98,9 +98,17 @@ inline constexpr int kCapDoublings = 6;
 inline constexpr int kCapDoubted = 4;  // refusals at or below the cap until it is lowered, or given up
 
 // --- announced quotas (quota) ---
-inline constexpr double kReserve = 0.1;       // the share of a quota that is spread evenly
-inline constexpr double kResetMargin = 0.02;  // after the reset, for a server whose clock is coarse
-inline constexpr double kLeastWindow = 2;     // a shorter window is not worth spreading
-inline constexpr double kCoarseReset = 3;     // a reset this near is told too coarsely, in whole seconds, to wait for
+inline constexpr double kReserve = 0.1;        // the share of a quota that is spread evenly
+inline constexpr double kResetMargin = 0.02;   // after the reset, for a server whose clock is coarse
+inline constexpr double kLeastWindow = 2;      // a shorter window is not worth spreading
+inline constexpr double kCoarseReset = 3;      // a reset this near is told too coarsely, in whole seconds, to wait for
+inline constexpr double kQuotaTestEvery = 60;  // where none should be left one request asks, this often at most
+
+// --- announced rates (announced_rate) ---
+inline constexpr double kPacedWindow = 60;  // a longer window is counted, not paced
+inline constexpr double kAnnouncedWindows =
+    4;                                         // that answers may not name a rate until it is forgotten; in seconds ...
+inline constexpr double kAnnouncedLeast = 60;  // ... at least
+inline constexpr double kAnnouncedMost = 3600;  // ... and at most
 
 }  // namespace backoffd::policy::learning

@@ -248,8 +248,12 @@ TEST_F(LearnerTest, APauseIsShownUntilItsTimeIsOver) {
 
 TEST_F(LearnerTest, AQuotaThatIsOverReducesNothing) {
   sequential(200, quota(60, 30, 60));
+  EXPECT_EQ(status().state, LearnerState::normal);  // only its last tenth is spread
+  sequential(200, quota(60, 6, 60));
+  sequential(200, quota(60, 5, 60));
   EXPECT_EQ(status().state, LearnerState::reducing);
-  EXPECT_DOUBLE_EQ(status().reduction_pct, 90);
+  EXPECT_NEAR(learner->effective_rate(now), 5.0 / 60, 1e-3);
+  EXPECT_EQ(status().reason.find("5 of a quota of 60 are left for 60 s"), 0u) << status().reason;
   pass(61);
   EXPECT_EQ(status().state, LearnerState::normal);
 }
@@ -435,6 +439,80 @@ TEST_F(LearnerTest, AnAnnouncedRateIsKept) {
   EXPECT_NEAR(seconds(now - begin), 10, 1);
 }
 
+TEST_F(LearnerTest, AQuotaUsedUpByASuccessExhaustsTheKeyUntilItsBelievedReset) {
+  sequential(200, quota(5000, 0, 2400));
+  EXPECT_EQ(status().state, LearnerState::exhausted);
+  EXPECT_EQ(status().reason,
+            "the quota of 5000 is used up for 2400 s; one request asks again in 900 s; answering at once");
+  const auto until = learner->exhausted_until(learner->scope_of(kWorks), now);
+  ASSERT_TRUE(until);
+  EXPECT_NEAR(seconds(*until - now), 900, 0.1);
+  EXPECT_EQ(status().paused_until, *until);
+  now = *until;
+  ASSERT_TRUE(may_send());
+  const Sent one = send();
+  EXPECT_FALSE(may_send());  // one request asks again, no more
+  answer(one, 200, quota(5000, 0, 31536000));
+  EXPECT_EQ(status().state, LearnerState::exhausted);
+  EXPECT_NEAR(seconds(status().paused_until - now), 900, 0.1);
+}
+
+TEST_F(LearnerTest, AQuotaUsedUpForAMinuteIsAPause) {
+  sequential(200, quota(60, 0, 60));
+  EXPECT_EQ(status().state, LearnerState::paused);
+  EXPECT_FALSE(learner->exhausted_until(learner->scope_of(kWorks), now));
+  EXPECT_NEAR(seconds(status().paused_until - now), 60, 0.1);
+}
+
+TEST_F(LearnerTest, ARetryAfterTakesThePlaceOfTheReset) {
+  Hint hint = quota(60, 0, 3600);
+  hint.retry_after = std::chrono::seconds(5);
+  sequential(403, hint);
+  pass(5.6);
+  EXPECT_TRUE(may_send());
+}
+
+TEST_F(LearnerTest, AnAnnouncedRateIsForgottenWhereItIsNamedNoMore) {
+  Hint hint;
+  hint.limit = 1;
+  hint.window = std::chrono::seconds(10);
+  sequential(200, hint);
+  const MonoTime begin = now;
+  for (int i = 0; i < 20; ++i) sequential(200);
+  EXPECT_LT(seconds(now - begin), 80);  // believed for a minute
+  EXPECT_DOUBLE_EQ(learner->effective_rate(now), 10);
+}
+
+TEST_F(LearnerTest, AnAnnouncedDayIsCountedAndNeverSlowerThanTheFloor) {
+  Hint hint;
+  hint.limit = 100;
+  hint.window = hours(24);
+  pass(5);
+  for (int i = 0; i < 10; ++i) sequential(200, hint);
+  pass(1);
+  EXPECT_TRUE(may_send());
+  EXPECT_EQ(status().state, LearnerState::normal);
+  for (int i = 0; i < 110; ++i) sequential(200, hint);
+  EXPECT_DOUBLE_EQ(learner->effective_rate(now), 1.0 / 60);
+  EXPECT_NE(status().reason.find("announces 100 requests in 86400 s"), std::string::npos) << status().reason;
+}
+
+TEST_F(LearnerTest, ARateThatIsAnnouncedOfAPoolBindsThatPool) {
+  Hint lists, singles;
+  lists.limit = 1;
+  singles.limit = 10;
+  lists.window = singles.window = std::chrono::seconds(1);
+  lists.scope = 1;
+  singles.scope = 2;
+  sequential(200, lists, kWorks);
+  sequential(200, singles, kAuthors);
+  pass(5);
+  send(kWorks);
+  pass(0.3);
+  EXPECT_FALSE(may_send(kWorks));
+  EXPECT_TRUE(may_send(kAuthors));
+}
+
 TEST_F(LearnerTest, WhatIsLeftOfAQuotaWithoutItsResetIsNoRate) {
   Hint hint;  // Docker Hub: 100;w=21600, and what is left of it
   hint.limit = 100;
@@ -453,6 +531,9 @@ TEST_F(LearnerTest, AnAnnouncedConcurrencyIsKept) {
   pass(5);
   EXPECT_EQ(learner->next_time(0, 3, now), kNever);
   EXPECT_EQ(learner->next_time(0, 2, now), now);
+  hint.concurrency = 200;
+  sequential(200, hint);
+  EXPECT_EQ(learner->concurrency(), 200);
 }
 
 // --- over a restart --------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+// A rate that answers name without saying what is left of it (X-Rate-Limit-Limit of Crossref, RateLimit-Policy alone):
+// so many requests in a window. A short window is a pace; of a long one the requests are counted, and only once they
+// are used up is it the pace of what comes back. It is believed as long as answers name it, and a while more.
+//
+// Times are seconds of one monotonic clock. Not thread-safe: owned by a Learner, one a scope.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "policy/learning_constants.h"
+
+namespace backoffd::policy {
+
+class AnnouncedRate {
+ public:
+  // REQUIRES: requests > 0, window > 0.
+  void told(double requests, double window, double now) {
+    const bool spaced = window <= learning::kPacedWindow;
+    rate_ = std::max(learning::kFloor, requests / window);
+    behind_ = spaced ? std::min(1 / rate_, learning::kCatchUp) : (requests - 1) / rate_;
+    requests_ = static_cast<float>(requests);
+    window_ = static_cast<float>(window);
+    believed_until_ =
+        now + std::clamp(learning::kAnnouncedWindows * window, learning::kAnnouncedLeast, learning::kAnnouncedMost);
+  }
+  // An answer that could have named it did not.
+  void untold(double now) {
+    if (now > believed_until_) *this = {};
+  }
+
+  bool known() const { return rate_ > 0; }
+  double requests() const { return requests_; }
+  double window() const { return window_; }
+
+  double next_time(double now) const { return std::max(now, next_); }
+  void sent(double now) {
+    if (known()) next_ = std::max(next_, now - behind_) + 1 / rate_;
+  }
+
+  // The pace that it holds requests to now; infinity: none.
+  double pace(double now) const {
+    const bool holds = known() && (window_ <= learning::kPacedWindow || next_ > now);
+    return holds ? rate_ : std::numeric_limits<double>::infinity();
+  }
+
+ private:
+  double rate_ = 0;    // requests per second; 0: none is known
+  double behind_ = 0;  // seconds that sending may lie behind and catch up
+  float requests_ = 0;
+  float window_ = 0;
+  double believed_until_ = 0;
+  double next_ = 0;  // earliest next start
+};
+
+}  // namespace backoffd::policy
