@@ -182,10 +182,7 @@ void Learner::on_response(const Sent& sent, int status, const Hint& hint, MonoTi
 }
 
 void Learner::on_lost(const Sent& sent, MonoTime now) {
-  if (sent.number == 0 || !is_test(sent)) return;
-  mode_ = Mode::hold;  // it told nothing: the same wait again
-  test_ = 0;
-  hold_until_ = at(now) + hold_;
+  if (sent.number != 0 && is_test(sent)) hold_again(at(now));
 }
 
 void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
@@ -243,7 +240,6 @@ void Learner::on_refusal(const Sent& sent, int scope, const Hint& hint, double n
     lengthen_after_failed_test(now);
   else
     begin_event(sent, now);
-  if (wait > 0) add_recovery_time(wait);
   hold(wait, now, random);
 }
 
@@ -275,7 +271,11 @@ void Learner::on_answer(const Sent& sent, int scope, int status, double now) {
       if (steady(now)) concurrency_.accepted(sent.in_flight);
     }
   }
-  if (is_test(sent)) end_event(sent, now);
+  if (!is_test(sent)) return;
+  if (success)
+    end_event(sent, now);
+  else
+    hold_again(now);
 }
 
 void Learner::adjust_in_shared_pool(double now) {

@@ -205,10 +205,12 @@ class Learner {
     return at(sent.at) <= cut_at_ || (mode_ != Mode::open && !is_test(sent));
   }
   bool is_test(const Sent& sent) const { return mode_ == Mode::test && sent.number == test_; }
+  void hold_again(double now);
   void lengthen_told_hold(double told, double now);
   void begin_event(const Sent& sent, double now);
   void lengthen_after_failed_test(double now);
   void hold(double told, double now, Random& random);
+  void hold_until(double until, double told, double now);
   void end_event(const Sent& test, double now);
   void resume(const Sent& test, bool long_block, double now);
   void soft_event(double lost, double now);

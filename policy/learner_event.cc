@@ -23,11 +23,17 @@ void Learner::begin_event(const Sent& sent, double now) {
   hold_ = bans_.first_hold();
 }
 
+// The test told nothing of the limit: the same wait again.
+void Learner::hold_again(double now) {
+  mode_ = Mode::hold;
+  test_ = 0;
+  hold_until_ = now + hold_;
+}
+
 // A further refusal of the event under way says nothing new but, maybe, how long it lasts.
 void Learner::lengthen_told_hold(double told, double now) {
-  if (told <= 0 || mode_ != Mode::hold || event_.failed_tests > 0) return;
-  event_.told = std::max(event_.told, told);
-  hold_until_ = std::max(hold_until_, now + told);
+  if (mode_ != Mode::hold || event_.failed_tests > 0 || told <= event_.told || now + told <= hold_until_) return;
+  hold_until(now + told, told, now);
 }
 
 void Learner::lengthen_after_failed_test(double now) {
@@ -43,15 +49,20 @@ void Learner::hold(double told, double now, Random& random) {
   if (shared_pool_.active() && event_.failed_tests < 10) hold_ = std::min(hold_, std::max(1.0, 2 / pace_));
   double wait = hold_ * random.uniform(0.95, 1.1);
   if (told > 0) {
-    event_.told = std::max(event_.told, told);
     wait = event_.failed_tests == 0 ? told + random.uniform(0.0, std::min(0.5, 0.1 * told)) : std::max(wait, told);
   }
   strikes_.climb();
-  hold_until_ = now + wait;
+  hold_until(now + wait, told, now);
+}
+
+void Learner::hold_until(double until, double told, double now) {
   mode_ = Mode::hold;
+  hold_until_ = until;
+  event_.told = std::max(event_.told, told);
   event_.exhausted = told > seconds(limits_.max_pause);
+  if (told > 0) add_recovery_time(told);
   const Change change = event_.exhausted ? Change::exhausted : told > 0 ? Change::paused : Change::refused;
-  note(change, told > 0 ? told : wait, event_.rate, now);
+  note(change, told > 0 ? told : until - now, event_.rate, now);
 }
 
 // --- the verdict at the end ------------------------------------------------------------------------------------------

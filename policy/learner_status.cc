@@ -160,7 +160,8 @@ std::string Learner::reason(double now) const {
     case Change::paused:
       return print("the provider asked for a pause of %.4g s", a);
     case Change::exhausted:
-      return print("the provider asked to come back in %.6g s; answering at once", a);
+      return print("the provider asked to come back in %.6g s%s; answering at once", a,
+                   a >= seconds(limits_.retry_after_cap) ? " or later (retry.retry_after_cap)" : "");
     case Change::cut_measured:
       return print("limit measured at %.3g/s from %d %s, cut from %.3g/s to %.3g/s", noted_.measured, n, refusals, a,
                    b) +

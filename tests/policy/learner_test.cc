@@ -190,6 +190,28 @@ TEST_F(LearnerTest, WhatALightClientAskedForIsNotTakenForTheLimit) {
   EXPECT_DOUBLE_EQ(learner->pace(), 35) << status().reason;  // of what was allowed, not of the four it asked for
 }
 
+TEST_F(LearnerTest, ATestThatIsAnsweredByAnotherServerErrorTellsNothing) {
+  sequential(429);
+  pass(0.3);
+  answer(send(), 500);
+  EXPECT_FALSE(may_send());
+  pass(0.3);
+  ASSERT_TRUE(may_send());
+  answer(send(), 200);
+  EXPECT_FALSE(learner->holding());
+}
+
+TEST_F(LearnerTest, ALaterRefusalOfABurstThatAsksForMoreExhaustsTheKeyToo) {
+  const Sent a = send(), b = send();
+  pass(0.1);
+  answer(a, 429);
+  EXPECT_FALSE(learner->exhausted_until(learner->scope_of(kWorks), now));
+  answer(b, 429, retry_after(600));
+  EXPECT_EQ(status().state, LearnerState::exhausted);
+  EXPECT_EQ(status().reason.find("the provider asked to come back in 600 s"), 0u) << status().reason;
+  EXPECT_NEAR(status().recovery_time_estimate, 600, 1);
+}
+
 TEST_F(LearnerTest, ATestWithoutAnAnswerTellsNothing) {
   sequential(429);
   pass(0.3);
@@ -309,6 +331,8 @@ TEST_F(LearnerTest, ARetryAfterOfHoursIsRememberedAtTheCapAndAnsweredAtOnce) {
   sequential(429, retry_after(53578));
   EXPECT_EQ(status().state, LearnerState::exhausted);
   EXPECT_EQ(status().reduction_pct, 0);
+  EXPECT_EQ(status().reason,
+            "the provider asked to come back in 900 s or later (retry.retry_after_cap); answering at once");
   const auto until = learner->exhausted_until(learner->scope_of(kWorks), now);
   ASSERT_TRUE(until);
   EXPECT_NEAR(seconds(*until - now), 900, 1);
