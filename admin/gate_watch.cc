@@ -39,6 +39,9 @@ void GateWatch::tell(GateId id, const GuardAct& act) {
   if (act.kind != GuardAct::Kind::raised) {
     for (const std::string& sentence : act.comparison.evidence) spdlog::log(level, "gate {}: {}", name(id), sentence);
   }
+  if (act.kind == GuardAct::Kind::rolled_back) {
+    spdlog::warn("gate {}: off until it is flipped; without a state_dir, until the next start", name(id));
+  }
   if (!webhook_) return;
   json::Value message = show_act(act, {Loop::now(), Loop::wall_now()});
   message["gate"] = name(id);

@@ -74,6 +74,7 @@ policy::Result<bool> Service::set_up(std::string token) {
   server_ = std::move(*server);
   if (auto watched = watch_gates(); !watched) return watched.error();
   open_learning();
+  open_rollbacks();
   if (admin_) admin_->serve(Guard(settings_.config.admin.hosts, std::move(token)), routes());
   return true;
 }
@@ -131,6 +132,12 @@ void Service::reopen_log() {
   if (!reopened) spdlog::error("{}", reopened.error().text());
 }
 
+void Service::open_rollbacks() {
+  if (settings_.config.state_dir.empty()) return;
+  rollbacks_.emplace(settings_.config.state_dir + "/gates.json", [](const auto& what) { spdlog::warn("{}", what); });
+  rollbacks_->restore(engine_, {Loop::now(), Loop::wall_now()});
+}
+
 void Service::open_learning() {
   const std::string path = learning_path(settings_.config);
   if (path.empty()) return;
@@ -156,12 +163,14 @@ void Service::run() {
   if (learning_) {
     learning_->save(Loop::wall_now(), engine_.learned_version(), [this] { return engine_.snapshot(Loop::now()); });
   }
+  if (rollbacks_) rollbacks_->save(engine_, {Loop::now(), Loop::wall_now()});
   spdlog::info("stopped");
 }
 
 void Service::on_tick() {
   learning_->maybe_save(Loop::now(), Loop::wall_now(), engine_.learned_version(),
                         [this] { return engine_.snapshot(Loop::now()); });
+  if (rollbacks_) rollbacks_->save(engine_, {Loop::now(), Loop::wall_now()});
   tick_.arm(kTick);
 }
 

@@ -16,6 +16,7 @@
 #include "admin/event_feed.h"
 #include "admin/gate_watch.h"
 #include "admin/learning_store.h"
+#include "admin/rollback_store.h"
 #include "policy/engine.h"
 #include "proxy/access_log.h"
 #include "proxy/net/loop.h"
@@ -50,6 +51,7 @@ class Service {
   policy::Result<bool> watch_gates();  // REQUIRES: server_
   void log_start() const;
   void open_learning();
+  void open_rollbacks();
   void on_tick();
   void on_drained() { drained_(); }
 
@@ -65,6 +67,7 @@ class Service {
 
   std::unique_ptr<GateWatch> gate_watch_;
   std::optional<LearningStore> learning_;
+  std::optional<RollbackStore> rollbacks_;
   proxy::Timer tick_;        // saves of learned state
   proxy::Timer drain_over_;  // timeouts.drain
 };

@@ -179,6 +179,8 @@ class Engine {
   // A flip: what the guard had put in its place is gone, and the experiment begins anew.
   void set_gate(GateId id, GateLayer layer, GateSetting setting);
   void clear_gate(GateId id, GateLayer layer);
+  // The gate was rolled back before the process was started, and is so still. REQUIRES: called before the first plan.
+  void restore_rollback(GateId id, GuardAct act, MonoTime now);
   std::vector<GateStatus> gates() const;
   // Lets the guards look, and does what they say: to be called once a second or so. Returns what was done. `resources`:
   // of the process since a gate's experiment began; called without the mutex.

@@ -52,6 +52,16 @@ void Engine::State::begin_trial(GateId id, MonoTime now) {
   experiment(id).restart(of.number, gate(id).effective(), config.experiment.alpha * of.guard.alpha_share(), now);
 }
 
+void Engine::restore_rollback(GateId id, GuardAct act, MonoTime now) {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  now = state.forward(now);
+  state.begin_trials(now);
+  state.trial(id).guard.restore_rollback();
+  state.begin_trial(id, now);
+  state.trial(id).record(std::move(act));
+}
+
 // --- figures ---------------------------------------------------------------------------------------------------------
 
 void Engine::finished(const Plan& plan, const ExchangeFigures& figures, MonoTime now) {

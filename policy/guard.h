@@ -49,6 +49,9 @@ class Guard {
   // A flip by an operator, with the setting that holds without the guard.
   void restart(const GateSetting& setting, MonoTime now);
 
+  // It was rolled back before the process was started, under the same setting.
+  void restore_rollback() { rolled_back_ = true; }
+
   // What the guard puts in the place of that setting; none: nothing.
   std::optional<GateSetting> overlay() const;
 

@@ -242,6 +242,18 @@ TEST_F(EngineExperiment, EnforceFlipsAHarmfulGateOffAndSaysWhy) {
   EXPECT_EQ(status().gate.effective_layer(), GateLayer::admin);
 }
 
+TEST_F(EngineExperiment, ARollbackOfAnEarlierLifeHoldsUntilAFlip) {
+  engine.set_gate(kRetry, GateLayer::config, gate());
+  engine.restore_rollback(kRetry, {.kind = GuardAct::Kind::rolled_back, .by = "guard", .why = "w", .comparison = {}},
+                          now);
+  EXPECT_FALSE(plan().contextual_retry.assigned);
+  EXPECT_TRUE(status().guard.rolled_back());
+  EXPECT_EQ(status().acts.back().why, "w");
+  engine.set_gate(kRetry, GateLayer::admin, gate());
+  EXPECT_TRUE(plan().contextual_retry.assigned);
+  EXPECT_FALSE(status().guard.rolled_back());
+}
+
 TEST_F(EngineExperiment, ReportLeavesItOnAndSaysSoOnce) {
   engine.set_gate(kRetry, GateLayer::admin, gate(50, GuardMode::report));
   EXPECT_TRUE(harm(1000));
