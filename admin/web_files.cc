@@ -24,6 +24,8 @@ BACKOFFD_WEB_FILE(dom, "dom.js");
 BACKOFFD_WEB_FILE(exchanges, "exchanges.js");
 BACKOFFD_WEB_FILE(feed, "feed.js");
 BACKOFFD_WEB_FILE(format, "format.js");
+BACKOFFD_WEB_FILE(gate_figures, "gate_figures.js");
+BACKOFFD_WEB_FILE(gate_form, "gate_form.js");
 BACKOFFD_WEB_FILE(gates, "gates.js");
 BACKOFFD_WEB_FILE(history, "history.js");
 BACKOFFD_WEB_FILE(providers, "providers.js");
@@ -54,6 +56,8 @@ const std::vector<WebFile>& web_files() {
       {"exchanges.js", kScript, BACKOFFD_CONTENT(exchanges)},
       {"feed.js", kScript, BACKOFFD_CONTENT(feed)},
       {"format.js", kScript, BACKOFFD_CONTENT(format)},
+      {"gate_figures.js", kScript, BACKOFFD_CONTENT(gate_figures)},
+      {"gate_form.js", kScript, BACKOFFD_CONTENT(gate_form)},
       {"gates.js", kScript, BACKOFFD_CONTENT(gates)},
       {"history.js", kScript, BACKOFFD_CONTENT(history)},
       {"providers.js", kScript, BACKOFFD_CONTENT(providers)},

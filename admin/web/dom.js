@@ -24,10 +24,11 @@ export function setText(element, text) {
 }
 
 // Makes `parent` hold one element for each item, in their order. `make(item)` builds it, `update(element, item)` brings
-// it up to date; an element that is in its place already is not moved.
+// it up to date; an element that is in its place already is not moved. What is there without a key stays, before them.
 export function reconcile(parent, items, keyOf, make, update) {
-  const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
-  let next = parent.firstElementChild;
+  const keyed = [...parent.children].filter((child) => child.dataset.key !== undefined);
+  const old = new Map(keyed.map((child) => [child.dataset.key, child]));
+  let next = keyed[0] ?? null;
   for (const item of items) {
     const key = String(keyOf(item));
     let element = old.get(key);

@@ -40,3 +40,11 @@ export function age(seconds) {
   if (whole < 3600) return `${Math.floor(whole / 60)} min`;
   return `${Math.floor(whole / 3600)} h`;
 }
+
+// A moment by the reader's own clock; the day where it is not today.
+export function moment(text) {
+  const at = new Date(text);
+  const day = at.toDateString() === new Date().toDateString() ? "" :
+    `${at.toLocaleDateString("en-GB", {day: "numeric", month: "short"})}, `;
+  return `${day}${at.toLocaleTimeString("en-GB")}`;
+}

@@ -26,7 +26,8 @@ export class History {
     }
   }
 
-  // One state event: counters become differences.
+  // One state event: counters become differences. What was not told of for so long is forgotten, or a page that is open
+  // all day would keep every key it ever saw.
   add(time, keys) {
     for (const key of keys) {
       let samples = this.#keys.get(key.key);
@@ -46,6 +47,15 @@ export class History {
       });
       while (samples[0].time <= time - kKept) samples.shift();
     }
+    for (const [key, samples] of this.#keys) {
+      if (samples.length > 0 && samples.at(-1).time > time - kKept) continue;
+      this.#keys.delete(key);
+      this.#last.delete(key);
+    }
+  }
+
+  get size() {
+    return this.#keys.size;
   }
 
   get seconds() {

@@ -157,6 +157,10 @@ async function reset(key, parts) {
 }
 
 function tellChanges(keys) {
+  const told = new Set(keys.map(({key}) => key));
+  for (const key of lastStates.keys()) {
+    if (!told.has(key)) lastStates.delete(key);
+  }
   for (const {key, state} of keys) {
     const before = lastStates.get(key);
     lastStates.set(key, state);

@@ -35,6 +35,14 @@ export const guards = {
   enforce: "a bad verdict turns the gate off",
 };
 
+// What happened to a gate, by whom and to which share.
+export const acts = {
+  flipped: (who) => `${who} flipped it`,
+  advised: (who) => `${who} would have rolled it back`,
+  rolled_back: (who) => `${who} rolled it back`,
+  raised: (who, percentage) => `${who} raised it to ${percentage} %`,
+};
+
 export const layers = {
   default: "the built-in default",
   config: "the configuration file",

@@ -4,6 +4,7 @@ is asked for."""
 from __future__ import annotations
 
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -29,12 +30,13 @@ class TrafficTest(unittest.TestCase):
         self.browser.until("document.querySelectorAll('.gate').length === 2")
         return world
 
-    def choose(self, gate: str, mode: str, share: str = "") -> None:
+    def choose(self, gate: str, mode: str, share: str = "", apply: bool = True) -> None:
         self.browser.click(f"input[name='mode-{gate}'][value='{mode}']")
         if share:
             self.browser.script(f"document.getElementById('share-{gate}').value = ''")
             self.browser.type(f"#share-{gate}", share)
-        self.browser.click(f"form[aria-label='Flip {gate}'] button[type='submit']")
+        if apply:
+            self.browser.click(f"form[aria-label='Flip {gate}'] button[type='submit']")
 
     def test_a_reduction_appears_and_goes_when_the_server_gives_way(self) -> None:
         learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
@@ -81,6 +83,65 @@ class TrafficTest(unittest.TestCase):
         self.browser.until("document.querySelector('#gate-list .badge').textContent.includes('shadow')")
         self.assertEqual(world.gate("contextual-retry"), before)
 
+    def test_a_share_set_by_hand_ends_the_ramp(self) -> None:
+        gate = {"mode": "on", "unit": "client", "ramp": [1, 10, 100], "step": "1h"}
+        world = self.begin({"gates": {"contextual-retry": gate}})
+        stage = self.browser.until("document.querySelector('.ramp [aria-current=step]')?.textContent")
+        self.assertEqual(stage, "1 %")
+        self.assertIn("Stage 1 of 3; 10 % at", self.browser.script("return document.querySelector('.gate').textContent"))
+        self.choose("contextual-retry", "on", "25", apply=False)
+        hint = "document.getElementById('hint-contextual-retry').textContent"
+        self.assertIn("Ends the ramp: 25 %", self.browser.script(f"return {hint}"))
+        self.browser.click("#ramp-contextual-retry")
+        self.assertFalse(self.browser.script("return document.querySelector('.gate .main').checkVisibility()"))
+        self.choose("contextual-retry", "on", "25")
+        self.browser.until("document.querySelector('#gate-list .badge').textContent.includes('on, 25 %')")
+        now = world.gate("contextual-retry")
+        self.assertEqual((now["percentage"], now["ramp"], now["unit"]), (25, [], "client"))
+        self.assertFalse(self.browser.script("return document.querySelector('.ramp').checkVisibility()"))
+
+    def test_a_rollback_is_told_with_its_figures_and_answered_by_switching_on_again(self) -> None:
+        world = self.begin({
+            "retry": {"base_delay": "1ms", "budget": {"ratio": 1, "min_per_second": 100000}},
+            "gates": {
+                "contextual-retry": {"mode": "on", "ramp": [50, 100], "step": "1h", "guard": "enforce"},
+                "thresholds": {"settle": "0s", "min_exchanges": 50, "alpha": 0.5},
+            },
+        })  # fmt: skip
+        until = time.monotonic() + 60
+        asked = 0
+        while not world.told("/gates/contextual-retry")["guard"]["rolled_back"]:
+            self.assertLess(time.monotonic(), until, "the guard did not act")
+            for _ in range(20):
+                asked += 1
+                world.get(f"/bytes/10/{asked}?fault=429@1", {"Backoffd-Operation": "validate"})
+        told = self.browser.until("document.querySelector('.outstanding:not([hidden])')?.textContent")
+        for part in ("Rolled back by the guard", "ago", "Success fell by", "in treatment", "in control"):
+            self.assertIn(part, told)
+        self.assertIn("the guard rolled it back", self.browser.script("return document.querySelector('.acts').textContent"))
+        self.browser.screenshot(SCREENSHOTS / "rolled-back.png")
+        self.choose("contextual-retry", "on", apply=False)
+        hint = "document.getElementById('hint-contextual-retry').textContent"
+        self.assertIn("Begins the ramp anew, at 50 %", self.browser.script(f"return {hint}"))
+        self.choose("contextual-retry", "on", "5")
+        self.browser.until("document.querySelector('#gate-list .badge').textContent.includes('on, 5 %')")
+        self.assertEqual(world.gate("contextual-retry")["percentage"], 5)
+        self.assertFalse(world.told("/gates/contextual-retry")["guard"]["rolled_back"])
+        self.assertFalse(self.browser.script("return document.querySelector('.outstanding').checkVisibility()"))
+
+    def test_the_history_forgets_keys_that_are_no_longer_told_of(self) -> None:
+        self.begin({})
+        kept = self.browser.script("""
+            return import("/history.js").then(({History}) => {
+              const history = new History(), key = {requests: 0, throttle_answers: 0, queued: 0, state: "normal"};
+              const add = (time, name) => history.add(time, [{...key, key: name}]);
+              add(1, "gone@a"); add(1, "kept@b"); add(900, "kept@b");
+              const before = history.size;
+              add(901, "new@c");
+              return [before, history.size, history.of("gone@a").length, history.of("kept@b").length];
+            })""")
+        self.assertEqual(kept, [2, 2, 0, 2])
+
     def test_a_change_that_is_begun_is_not_lost_to_the_next_event(self) -> None:
         self.begin({})
         self.browser.click("input[name='mode-contextual-retry'][value='on']")
@@ -97,6 +158,14 @@ class TrafficTest(unittest.TestCase):
         arms = [int(self.browser.until(cell.format(i))) for i in (2, 3)]
         self.assertTrue(all(arms) and sum(arms) <= 40, arms)
         self.assertIn("not enough data", self.browser.script("return document.querySelector('.verdict').textContent"))
+        # The same over the last minutes, without the difference, and by key.
+        self.browser.click("input[name='window-contextual-retry'][value='5m']")
+        recent = [int(self.browser.until(cell.format(i))) for i in (2, 3)]
+        self.assertTrue(all(recent) and sum(recent) <= 40, recent)
+        self.assertTrue(self.browser.script("return document.querySelector('.arms tbody td:nth-child(4)').hidden"))
+        self.browser.click("details[aria-label='contextual-retry by key'] summary")
+        by_key = self.browser.until("document.querySelector('.by-key tbody')?.textContent")
+        self.assertIn("127.0.0.1", by_key)
 
     def test_the_token_is_asked_for_and_kept_in_the_tab_alone(self) -> None:
         file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "token"

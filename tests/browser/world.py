@@ -31,11 +31,11 @@ class World:
     def rules(self, text: str) -> None:
         fetch(self.provider.url + "/rules", text.encode())
 
-    def get(self, path: str) -> int:
+    def get(self, path: str, fields: dict[str, str] | None = None) -> int:
         """The status of one request through the proxy."""
         connection = http.client.HTTPConnection("127.0.0.1", self.proxy.port, timeout=60)
         try:
-            connection.request("GET", self.provider.url + path)
+            connection.request("GET", self.provider.url + path, headers=fields or {})
             answer = connection.getresponse()
             answer.read()
             return answer.status
