@@ -29,7 +29,9 @@ using Fields = std::vector<proxy::AddedField>;
 Fields fields_of(const Response& response) {
   Fields fields = {{"X-Content-Type-Options", "nosniff"},
                    {"Referrer-Policy", "no-referrer"},
+                   {"Cross-Origin-Opener-Policy", "same-origin"},
                    {"Cross-Origin-Resource-Policy", "same-origin"},
+                   {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"},
                    {"Content-Security-Policy", response.policy.empty() ? kNoPolicy : response.policy}};
   if (!response.etag.empty()) fields.push_back({"ETag", response.etag});
   if (!response.allow.empty()) fields.push_back({"Allow", response.allow});

@@ -96,7 +96,9 @@ TEST_F(DashboardTest, ThePageMayLoadItsOwnFilesAndNothingElse) {
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   EXPECT_EQ(field_of(page, "X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(field_of(page, "Referrer-Policy"), "no-referrer");
+  EXPECT_EQ(field_of(page, "Cross-Origin-Opener-Policy"), "same-origin");
   EXPECT_EQ(field_of(page, "Cross-Origin-Resource-Policy"), "same-origin");
+  EXPECT_EQ(field_of(page, "Permissions-Policy"), "camera=(), geolocation=(), microphone=()");
   EXPECT_THAT(body_of(page), AllOf(Not(HasSubstr("http://")), Not(HasSubstr("https://")), Not(HasSubstr("style="))));
   EXPECT_EQ(body_of(page), body_of(get("/index.html")));
 }
