@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 
+#include "proxy/http/trailer.h"
+
 namespace backoffd::proxy {
 namespace {
 
@@ -28,42 +30,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-// Fields that may not come behind the body: they would change framing, routing or who may do what after those who look
-// at such things have looked (RFC 9110 6.5.1), or belong to this hop.
-bool may_be_trailer(FieldId id) {
-  switch (id) {
-    case FieldId::authorization:
-    case FieldId::backoffd_gate:
-    case FieldId::backoffd_operation:
-    case FieldId::backoffd_provider:
-    case FieldId::cache_control:
-    case FieldId::connection:
-    case FieldId::content_encoding:
-    case FieldId::content_length:
-    case FieldId::content_range:
-    case FieldId::content_type:
-    case FieldId::cookie:
-    case FieldId::expect:
-    case FieldId::host:
-    case FieldId::http2_settings:
-    case FieldId::keep_alive:
-    case FieldId::max_forwards:
-    case FieldId::proxy_authenticate:
-    case FieldId::proxy_authorization:
-    case FieldId::proxy_connection:
-    case FieldId::range:
-    case FieldId::set_cookie:
-    case FieldId::te:
-    case FieldId::trailer:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-    case FieldId::via:
-      return false;
-    default:
-      return true;
-  }
 }
 
 }  // namespace
@@ -258,7 +224,7 @@ void BodyWriter::finish(const Head& trailers, evbuffer* out) {
   std::string text = "0\r\n";
   for (std::size_t i = 0; i < trailers.size(); ++i) {
     const Field field = trailers.field(i);
-    if (!may_be_trailer(field.id)) continue;
+    if (!may_be_trailer(field.name)) continue;
     text.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   text += "\r\n";

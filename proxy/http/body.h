@@ -83,7 +83,7 @@ class BodyWriter {
 
   // Moves all of `payload` to `out`, framed. REQUIRES: a length body is not exceeded.
   void write(evbuffer* payload, evbuffer* out);
-  // The end of the body: for chunked the last chunk and the trailer section (hop-by-hop and framing fields left out).
+  // The end of the body: for chunked the last chunk and the trailer section (without what may not be one, trailer.h).
   void finish(const Head& trailers, evbuffer* out);
   const Framing& framing() const { return framing_; }
 

@@ -308,14 +308,57 @@ TEST(BodyTest, WritesBodies) {
             "5\r\nhello\r\n1a\r\n" + std::string(26, 'x') + "\r\n0\r\n\r\n");
 }
 
-TEST(BodyTest, D04E27TrailersStayTrailersWithoutWhatMayNotBeOne) {
-  Head trailers;
-  for (const char* name : {"X-Sum", "Content-Length", "Transfer-Encoding", "Host", "Connection", "Authorization",
-                           "Set-Cookie", "Trailer", "Content-Type", "Backoffd-Gate", "ETag", "TE", "Via", "Range"})
-    trailers.add(name, "v");
-  EXPECT_EQ(written(kChunked, {}, trailers), "0\r\nX-Sum: v\r\nETag: v\r\n\r\n");
-  EXPECT_EQ(written({Kind::length, 0}, {}, trailers), "");
+struct MaybeTrailer {
+  const char* id;
+  std::vector<std::string> names;
+  bool passes;
+};
+class TrailerTest : public testing::TestWithParam<MaybeTrailer> {};
+
+TEST_P(TrailerTest, D04E27_PassesBehindTheBodyOrNotInAnyCase) {
+  for (const std::string& name : GetParam().names) {
+    std::string upper = name;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (const std::string& spelled : {name, upper}) {
+      Head trailers;
+      trailers.add(spelled, "v");
+      EXPECT_EQ(written(kChunked, {}, trailers), "0\r\n" + (GetParam().passes ? spelled + ": v\r\n\r\n" : "\r\n"))
+          << spelled;
+      EXPECT_EQ(written({Kind::length, 0}, {}, trailers), "");
+    }
+  }
 }
+
+// By the groups of RFC 9110 6.5.1.
+INSTANTIATE_TEST_SUITE_P(
+    Http, TrailerTest,
+    testing::Values(
+        MaybeTrailer{"passes",
+                     {"X-Sum", "ETag", "Digest", "Content-Digest", "Repr-Digest", "Server-Timing", "Proxy-Status",
+                      "Grpc-Status", "Signature", "X-Backoffd", "Agent", "Z"},
+                     true},
+        MaybeTrailer{"ours",
+                     {"Backoffd-Gate", "Backoffd-Provider", "Backoffd-Operation", "Backoffd-Attempts",
+                      "Backoffd-Verdict", "Backoffd-Request-Id", "Backoffd-"},
+                     false},
+        MaybeTrailer{"framing", {"Content-Length", "Transfer-Encoding", "Trailer", "TE"}, false},
+        MaybeTrailer{"hop", {"Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "HTTP2-Settings"}, false},
+        MaybeTrailer{
+            "routing",
+            {"Host", "Via", "Max-Forwards", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"},
+            false},
+        MaybeTrailer{"request_control",
+                     {"Cache-Control", "Pragma", "Expect", "Range", "If-Match", "If-None-Match", "If-Modified-Since",
+                      "If-Unmodified-Since", "If-Range", "Idempotency-Key"},
+                     false},
+        MaybeTrailer{"authentication",
+                     {"Authorization", "Cookie", "Set-Cookie", "WWW-Authenticate", "Authentication-Info",
+                      "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info"},
+                     false},
+        MaybeTrailer{
+            "response_control", {"Age", "Date", "Expires", "Location", "Retry-After", "Vary", "Warning"}, false},
+        MaybeTrailer{"content", {"Content-Encoding", "Content-Type", "Content-Range", "Content-Location"}, false}),
+    [](const auto& row) { return std::string(row.param.id); });
 
 }  // namespace
 }  // namespace backoffd::proxy
