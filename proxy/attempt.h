@@ -52,7 +52,7 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
   bool request_begun() const { return stream_ && stream_->bytes_written() > written_before_; }
 
   Head& head() { return parser_.head(); }  // REQUIRES: answered
-  Stream* stream() { return stream_.get(); }
+  Stream* stream() const { return stream_.get(); }
   std::unique_ptr<Stream> take_stream() { return std::move(stream_); }
 
   // REQUIRES: failed.

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "policy/text.h"
 #include "proxy/pacer.h"
 #include "proxy/response_facts.h"
 #include "proxy/worker.h"
@@ -34,7 +35,7 @@ std::string upgrade_of(const Head& head) {
     return {};
   }
   const std::string_view protocol = *head.find(FieldId::upgrade);
-  return protocol == "websocket" ? std::string(protocol) : std::string();
+  return policy::equals_ignoring_case(protocol, "websocket") ? std::string(protocol) : std::string();
 }
 
 std::string_view field_or_empty(const Head& head, FieldId id) { return head.find(id).value_or(std::string_view()); }
@@ -158,7 +159,7 @@ void Exchange::begin_attempt() {
   progress_.request_sent = false;
   worker_.counters.attempts.add();
   // A request that must not go out twice does not take the risk of a kept connection that is just being closed.
-  launch(is_connect() || !progress_.idempotent || !upgrade_.empty());
+  launch(is_connect() || !progress_.idempotent || !upgrade_.empty() || !upload_.always_replayable());
 }
 
 void Exchange::launch(bool fresh) {
@@ -205,7 +206,12 @@ void Exchange::attempt_progress() {
     case State::relaying:
       if (!tunnel_) {
         move_upload();
-        if (state_ == State::relaying) relay();
+        if (state_ != State::relaying) return;
+        if (attempt_->stream()->timed_out() && client_owes_body()) {
+          break_off(refusals::kBodyTimeout.name);
+          return;
+        }
+        relay();
       }
       return;
     default:
@@ -258,7 +264,7 @@ void Exchange::move_upload() {
     if (state == BodyReader::State::error) {
       keep_alive_ = false;
       if (progress_.committed) {
-        break_off();
+        break_off(refusals::kBadBody.name);
       } else {
         refuse(refusals::kBadBody, upload_.error(), {});
       }
@@ -267,11 +273,23 @@ void Exchange::move_upload() {
     if (client_.in_size() == held) break;
     client_.touch();
     upstream->touch();
-    if (attempt_->phase() == Attempt::Phase::awaiting) attempt_->renew_deadline();
+    if (attempt_->phase() == Attempt::Phase::answered) {
+      upstream->set_deadline(worker_.config.timeouts.stall);
+    } else {
+      attempt_->renew_deadline();
+    }
     if (state == BodyReader::State::done) return;
   }
   // The client ends in the middle of its request: the origin must never see it as a whole one.
   if (client_.read_ended() && client_.in_size() == 0) client_gone();
+}
+
+// It is the client that keeps the origin waiting: all it has sent is gone, and it was not told to hold back the rest
+// (RFC 9110 10.1.1).
+bool Exchange::client_owes_body() const {
+  const bool holds_back = request_.minor_version() >= 1 && request_.has_token(FieldId::expect, "100-continue") &&
+                          !sent_continue_ && upload_.received() == 0;
+  return !upload_.complete() && !holds_back && attempt_->stream()->flushed();
 }
 
 void Exchange::attempt_failed() {
@@ -283,9 +301,7 @@ void Exchange::attempt_failed() {
     launch(true);
     return;
   }
-  if (kind == OutcomeKind::head_timeout && !upload_.complete() && upload_.received() > 0 &&
-      attempt_->stream()->flushed()) {
-    // It is the client that keeps the origin waiting.
+  if (kind == OutcomeKind::head_timeout && client_owes_body()) {
     keep_alive_ = false;
     refuse(refusals::kBodyTimeout, {}, {});
     return;
@@ -457,7 +473,7 @@ bool Exchange::fail_over() {
 // Nothing new can be had: the last answer if there is one, else our own.
 void Exchange::settle_for_less(Reason reason, const Refusal& refusal, std::optional<policy::Duration> retry_after) {
   if (progress_.committed) {
-    break_off();
+    leave_broken(reason);
   } else if (kept_ && kept_->whole()) {
     commit_kept(reason, retry_after);
   } else {

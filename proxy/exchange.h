@@ -83,6 +83,7 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
   void attempt_progress() override;
   void interim(const Head& head) override;
   void move_upload();
+  bool client_owes_body() const;
   void attempt_failed();
   void no_answer(const policy::Outcome& outcome);
   void answered();
@@ -110,7 +111,8 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
   void relay();
   void resumed();  // the head of a continuing attempt has come
   void body_broken(std::string detail);
-  void break_off(std::string_view verdict = name(policy::OutcomeKind::broken_body));
+  void leave_broken(policy::Reason reason);
+  void break_off(std::string_view verdict);
   void absorb_kept();
 
   // --- the end ---

@@ -221,7 +221,7 @@ void Exchange::body_broken(std::string detail) {
   const policy::Conclusion conclusion = conclude(outcome);
   end_attempt(false);
   if (conclusion.verdict.action != policy::Action::retry) {
-    break_off();
+    leave_broken(conclusion.verdict.reason);
     return;
   }
   continuing_ = true;
@@ -244,17 +244,25 @@ void Exchange::resumed() {
     if (conclusion.verdict.action == policy::Action::retry) {
       back_off(conclusion.verdict);
     } else {
-      break_off();
+      leave_broken(conclusion.verdict.reason);
     }
     return;
   }
   worker_.counters.resumed_bodies.add();
-  worker_.counters.resumed_bytes.add(relay_->delivered() - next.discard);
+  // A whole answer brings all that the client has once more.
+  const bool spared = next.kind == policy::Continuation::Kind::go_on;
+  worker_.counters.resumed_bytes.add(spared ? relay_->delivered() : 0);
   record_.verdict = name(Reason::resume);
   record_.resumed_at = relay_->delivered();
   relay_->continue_with(framing_, next.discard, next.left);
   attempt_->stream()->set_deadline(worker_.config.timeouts.stall);
   relay();
+}
+
+// No further attempt continues the body. A rule that refused one tells more than that the body broke, which is in the
+// detail; `committed` tells no more.
+void Exchange::leave_broken(Reason reason) {
+  break_off(reason == Reason::committed ? name(OutcomeKind::broken_body) : name(reason));
 }
 
 // The client must be able to see that its answer is not whole: a length that is not reached or a missing last chunk

@@ -23,6 +23,10 @@ class ReplayBody {
   const Framing& framing() const { return framing_; }
   // All that was sent is kept, or nothing of the body has been read yet.
   bool replayable() const { return !body_ || body_->replayable || received() == 0; }
+  // ... and will be, however much is still to come.
+  bool always_replayable() const {
+    return !body_ || (body_->replayable && (complete() || framing_.kind == Framing::Kind::length));
+  }
   bool complete() const { return !body_ || body_->reader.state() == BodyReader::State::done; }
   std::uint64_t received() const { return body_ ? body_->reader.received() : 0; }
   std::string_view error() const { return body_ ? body_->reader.error() : std::string_view(); }

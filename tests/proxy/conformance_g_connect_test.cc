@@ -159,7 +159,10 @@ std::string upgrade_to(const std::string& protocol, const std::string& fields = 
          "\r\n\r\n";
 }
 
-TEST(ConformanceUpgrade, G21_AWebSocketIsOpenedWithDataBothWays) {
+// Protocol names are compared without their case (RFC 9110 7.8).
+class ConformanceWebSocket : public testing::TestWithParam<std::string> {};
+
+TEST_P(ConformanceWebSocket, G21_IsOpenedWithDataBothWays) {
   Play play({[](Upstream& origin, Peer& peer) {
     origin.saw(peer.read_head());
     peer.send(
@@ -168,18 +171,19 @@ TEST(ConformanceUpgrade, G21_AWebSocketIsOpenedWithDataBothWays) {
         kBinary);
     origin.saw(peer.read_exactly(kBinary.size()));
   }});
-  Peer client = play.client(upgrade_to("websocket"));
+  Peer client = play.client(upgrade_to(GetParam()));
   const std::string head = client.read_head();
   EXPECT_TRUE(head.starts_with("HTTP/1.1 101 ")) << head;
-  EXPECT_EQ("websocket", field_of(head, "Upgrade"));
+  EXPECT_EQ(GetParam(), field_of(head, "Upgrade"));
   EXPECT_EQ("upgrade", field_of(head, "Connection"));
   EXPECT_EQ("a", field_of(head, "Sec-WebSocket-Accept"));
   client.send(kBinary);
   EXPECT_EQ(kBinary, client.read_all());
   ASSERT_EQ(2u, play.requests().size());
-  EXPECT_EQ("websocket", field_of(play.requests()[0], "Upgrade"));
+  EXPECT_EQ(GetParam(), field_of(play.requests()[0], "Upgrade"));
   EXPECT_EQ(kBinary, play.requests()[1]);
 }
+INSTANTIATE_TEST_SUITE_P(G, ConformanceWebSocket, testing::Values("websocket", "WebSocket", "WEBSOCKET"));
 
 TEST(ConformanceUpgrade, G22_H2cIsNotForwarded) {
   Play play;

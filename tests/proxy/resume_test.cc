@@ -54,10 +54,6 @@ std::string chunked(std::string_view status, std::string_view fields, std::strin
          chunk(data);
 }
 
-Change stall(int ms) {
-  return [=](ProxySettings& s) { s.proxy.timeouts.stall = milliseconds(ms); };
-}
-
 class Download : public Turns {
  public:
   explicit Download(std::vector<Turn> turns, const Change& change = {})
@@ -84,12 +80,13 @@ void expect_continued(Download& play, const std::string& response, const std::st
 }
 
 // The client has a head and too few bytes, and its connection has ended.
-void expect_broken(Download& play, const std::string& response, int requests = 1) {
+void expect_broken(Download& play, const std::string& response, int requests = 1,
+                   std::string_view verdict = "broken_body") {
   EXPECT_EQ(200, status_of(response)) << response;
   EXPECT_FALSE(is_complete_response(response));
   EXPECT_EQ(requests, static_cast<int>(play.requests().size()));
   EXPECT_EQ(1u, play.proxy().counted([](const auto& c) { return c.broken_bodies.get(); }));
-  EXPECT_NE(std::string::npos, play.log_lines().find(" verdict=broken_body "));
+  EXPECT_NE(std::string::npos, play.log_lines().find(" verdict=" + std::string(verdict) + ' ')) << play.log_lines();
   EXPECT_TRUE(all_is_free(play.proxy()));
 }
 
@@ -190,6 +187,27 @@ TEST(Resume, TheClientsOwnRangeIsContinuedWithinIt) {
   EXPECT_EQ(1, count_of(play.requests()[1], "If-Range:"));
 }
 
+TEST(Resume, WhatIsFetchedAgainIsNotCountedAsSpared) {
+  const std::string body = entity(1000);
+  const auto spared = [](Download& play) {
+    return play.proxy().counted([](const auto& c) { return c.resumed_bytes.get(); });
+  };
+  Download by_range({closes_after(broken(body, 400)), closes_after(rest(body, 400))});
+  expect_continued(by_range, by_range.response(), body);
+  EXPECT_EQ(400u, spared(by_range));
+
+  Download whole({closes_after(broken(body, 400)), closes_after(ok(body, kTag))});
+  expect_continued(whole, whole.response(), body);
+  EXPECT_EQ(0u, spared(whole));
+
+  const std::string part = "Content-Range: bytes 100-999/1000\r\n" + std::string(kTag);
+  Download whole_for_part(
+      {closes_after(head("206 Partial Content", part, 900) + body.substr(100, 50)), closes_after(ok(body, kTag))});
+  EXPECT_EQ(body.substr(100),
+            body_of(whole_for_part.response("GET http://{}/a.pdf HTTP/1.1\r\nHost: {}\r\nRange: bytes=100-\r\n\r\n")));
+  EXPECT_EQ(0u, spared(whole_for_part));
+}
+
 TEST(Resume, TheClientsConnectionIsKeptAfterAContinuedBody) {
   const std::string body = entity(1000);
   Download play({closes_after(broken(body, 400)), gives(rest(body, 400)), gives(ok("next"))});
@@ -288,7 +306,25 @@ TEST(Resume, WhenNoAttemptIsLeftTheBodyIsBroken) {
   Download play({closes_after(broken(body, 400)), closes_after("")}, attempts(3));
   const std::string response = play.all();
   EXPECT_EQ(body.substr(0, 400), body_of(response));
-  expect_broken(play, response, 3);
+  expect_broken(play, response, 3, "attempts");
+  EXPECT_EQ(1u, play.verdicts(Reason::attempts));
+}
+
+TEST(Resume, ARefusedContinuationSaysWhichRuleRefusedIt) {
+  const std::string body = entity(1000);
+  // What else is asked for than the rest, and the wait for it, do not fit the time there is.
+  Download play({closes_after(broken(body, 400)), gives(failure(503, "Retry-After: 900\r\n"))});
+  expect_broken(play, play.all(), 2, "deadline");
+  EXPECT_EQ(1u, play.verdicts(Reason::deadline));
+}
+
+TEST(Resume, AContinuationThatGetsNoTurnSaysSo) {
+  const std::string body = entity(1000);
+  Download play({closes_after(broken(body, 400)), gives(ok("other"))},
+                all_of({rate("1/10SECOND"),
+                        [](ProxySettings& s) { s.policy.default_limits.queue.max_wait = milliseconds(50); }}));
+  expect_broken(play, play.all(), 1, "queue_timeout");
+  EXPECT_EQ(1u, play.verdicts(Reason::queue_timeout));
 }
 
 TEST(Resume, ABrokenChunkedBodyHasNoLastChunk) {

@@ -50,6 +50,11 @@ Turn closes_slowly(std::vector<std::string> parts) {
   };
 }
 
+std::string request(std::string_view method, std::string_view fields, std::string_view body) {
+  return std::string(method) + " http://{}/ HTTP/1.1\r\nHost: {}\r\n" + std::string(fields) +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+}
+
 std::string failure(int status, std::string_view fields, std::string_view body) {
   return answer(std::to_string(status) + " Failure", fields, body);
 }
@@ -115,6 +120,18 @@ Change attempts(int most) {
 
 Change contextual() {
   return [](ProxySettings& s) { s.policy.contextual_retry.mode = policy::GateMode::on; };
+}
+
+Change head_within(int ms) {
+  return [=](ProxySettings& s) { s.proxy.timeouts.response_head = std::chrono::milliseconds(ms); };
+}
+
+Change stall(int ms) {
+  return [=](ProxySettings& s) { s.proxy.timeouts.stall = std::chrono::milliseconds(ms); };
+}
+
+Change replay_limit(std::uint64_t bytes) {
+  return [=](ProxySettings& s) { s.policy.retry.replay_limit = bytes; };
 }
 
 Change slots(int most) {

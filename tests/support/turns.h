@@ -20,6 +20,8 @@ Turn resets_after(std::string bytes);                // RST
 Turn stalls_after(std::string bytes);                // nothing more, until the proxy has ended the connection
 Turn closes_slowly(std::vector<std::string> parts);  // in pieces, 20 ms apart, then FIN
 
+// "METHOD http://{}/" with a Content-Length and this body.
+std::string request(std::string_view method, std::string_view fields, std::string_view body);
 std::string failure(int status, std::string_view fields = "", std::string_view body = "sorry");
 
 namespace detail {
@@ -50,7 +52,10 @@ void expect_verdict(Turns& play, const std::string& response, policy::Reason rea
 using Change = Play::Change;
 Change all_of(std::vector<Change> changes);
 Change attempts(int most);
-Change contextual();                 // the contextual retry policy acts
+Change contextual();         // the contextual retry policy acts
+Change head_within(int ms);  // timeouts.response_head
+Change stall(int ms);        // timeouts.stall
+Change replay_limit(std::uint64_t bytes);
 Change slots(int most);              // max_concurrency of every host
 Change rate(std::string_view text);  // of every host
 
