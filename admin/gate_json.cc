@@ -88,8 +88,12 @@ Value show_gate(const policy::GateStatus& status, const Clocks& clocks) {
   Value& guard = out["guard"];
   guard["mode"] = name(status.gate.effective().guard);
   guard["rolled_back"] = status.guard.rolled_back();
+  guard["blind"] = status.guard.blind();
   const auto next = status.guard.next_stage();
-  guard["next_stage_at"] = next ? Value(format_time(clocks.wall + (*next - clocks.now))) : Value();
+  guard["next_stage_at"] =
+      next && *next > clocks.now ? Value(format_time(clocks.wall + (*next - clocks.now))) : Value();
+  const std::string_view held = status.guard.held_by();
+  guard["held_by"] = held.empty() ? Value() : Value(held);
   guard["acts"] = json::Array();
   for (const policy::GuardAct& act : status.acts) guard["acts"].array()->push_back(show_act(act, clocks));
   return out;

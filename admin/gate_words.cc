@@ -48,6 +48,18 @@ std::string act_in_words(const Value& act) {
          text_of(at(act, {"why"}));
 }
 
+// REQUIRES: the gate has a ramp.
+std::string next_stage_in_words(const Value& gate) {
+  const Value& setting = at(gate, {"effective"});
+  const Value& next = at(gate, {"guard", "next_stage_at"});
+  const Value& held = at(gate, {"guard", "held_by"});
+  if (held.string()) return "held: " + *held.string();
+  if (next.string()) return "at " + *next.string() + ", where nothing speaks against it";
+  if (is_off(setting)) return "never: the gate is off";
+  const Value& last = at(setting, {"ramp"}).array()->back();
+  return number_of(at(setting, {"percentage"})) >= number_of(last) ? "none: the ramp is at its end" : "now";
+}
+
 }  // namespace
 
 Tone tone_of_verdict(std::string_view verdict) {
@@ -102,11 +114,12 @@ std::string gate_in_words(std::string_view name, const Value& gate, const Termin
   table.add({"set by", text_of(at(gate, {"layer"}))});
   const std::string verdict = text_of(at(gate, {"verdict"}));
   if (!is_off(setting)) table.add({"verdict", {verdict, tone_of_verdict(verdict)}});
-  table.add({"guard", text_of(at(setting, {"guard"}))});
+  const bool blind = is_true(at(gate, {"guard", "blind"}));
+  table.add(
+      {"guard", text_of(at(setting, {"guard"})) + (blind ? "; at 100 % there is no control to compare with" : "")});
   if (const std::string ramp = list_of(at(setting, {"ramp"}), ", ", " %"); !ramp.empty()) {
-    const Value& next = at(gate, {"guard", "next_stage_at"});
-    table.add({"ramp", ramp + ", " + text_of(at(setting, {"step"})) + " at each" +
-                           (next.string() ? "; next at " + *next.string() : "; goes no further")});
+    table.add({"ramp", ramp + ", " + text_of(at(setting, {"step"})) + " at each"});
+    table.add({"next", next_stage_in_words(gate)});
   }
   if (text_of(at(setting, {"unit"})) == "slice") {
     table.add({"slices", text_of(at(setting, {"slice"})) + ", the first " + text_of(at(setting, {"washout"})) +

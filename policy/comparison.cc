@@ -158,7 +158,8 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
     return result;
   }
   if (evidence.share <= 0 || evidence.share >= 1) {
-    say("at " + percent(evidence.share) + " there is only one arm, and nothing to compare it with");
+    say("at " + percent(evidence.share) + " there is " + (evidence.share <= 0 ? "no treatment" : "no control") +
+        " arm to compare with");
     return result;
   }
   if (evidence.mode == GateMode::shadow) say("in shadow both arms act alike: what is compared is what chance makes");

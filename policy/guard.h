@@ -64,14 +64,24 @@ class Guard {
   std::size_t stage() const { return stage_; }
   // When the next percentage is due; none: never.
   std::optional<MonoTime> next_stage() const;
+  // Why the ramp stays where it is, as of the last look: half a sentence. Empty: it goes up when the step is over, or
+  // there is nothing to go up to.
+  std::string_view held_by() const;
+  // Everything is treated: there is no control arm that a harm could show against, so the guard can never act.
+  bool blind() const;
 
  private:
-  bool may_go_up(const Comparison& comparison) const;  // REQUIRES: there is a next stage
+  bool has_next_stage() const { return stage_ + 1 < setting_.ramp.size(); }
+  double percentage() const { return setting_.ramp.empty() ? setting_.percentage : setting_.ramp[stage_]; }
+  // What stands against the next stage; empty: nothing. REQUIRES: has_next_stage()
+  std::string_view hindrance(const Comparison& comparison) const;
+
   GateSetting setting_;
   std::size_t stage_ = 0;
   MonoTime stage_began_{};
   bool rolled_back_ = false;
   bool advised_ = false;
+  std::string_view hindrance_;  // since the step is over
 };
 
 }  // namespace backoffd::policy

@@ -53,7 +53,8 @@ function updateGate(card, name, gate, now) {
   showOutstanding(parts.outstanding, guard.acts.at(-1), now);
   parts.judged.hidden = !on;
   badge(parts.verdict, gate.verdict, ...(verdicts[gate.verdict] ?? ["○", gate.verdict]));
-  setText(parts.guard, `guard: ${guard.mode}, ${guards[guard.mode] ?? ""}`);
+  setText(parts.guard, `guard: ${guard.mode}, ${guards[guard.mode] ?? ""}` +
+    (guard.blind ? "; at 100 % there is no control to compare with" : ""));
   parts.past.hidden = guard.acts.length === 0;
   reconcile(parts.acts, guard.acts.slice(-kMostActs).reverse(), ({at, act}) => `${at} ${act}`,
     (act) => el("li", {}, moment(act.at), ` ${tell(act)}`), () => {});
@@ -84,10 +85,14 @@ function showRamp(parts, {effective, guard}, now) {
     setAttribute(item, "aria-current", stages.indexOf(stage) === at ? "step" : null);
     setAttribute(item, "class", stages.indexOf(stage) < at ? "done" : null);
   });
-  const due = guard.next_stage_at;
-  setText(parts.rampNext, due ? `Stage ${at + 1} of ${stages.length}; ${stages[at + 1]} % at ${format.moment(due)}, ` +
-    `in ${format.age(Date.parse(due) / 1000 - now)}, unless the verdict is bad.` :
-    at + 1 === stages.length ? "The ramp is at its end." : "The ramp goes no further: the verdict was bad.");
+  setText(parts.rampNext, at + 1 === stages.length ? "The ramp is at its end." :
+    `Stage ${at + 1} of ${stages.length}; ${stages[at + 1]} % ${whenNext(guard, now)}.`);
+}
+
+function whenNext({held_by: reason, next_stage_at: due}, now) {
+  if (reason) return `has to wait: ${reason}`;
+  if (!due) return "now";
+  return `at ${format.moment(due)}, in ${format.age(Date.parse(due) / 1000 - now)}, where nothing speaks against it`;
 }
 
 // --- what the guard did, or would have done, and nobody has answered yet ---

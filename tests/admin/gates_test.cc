@@ -4,6 +4,7 @@
 
 #include "admin/config_reader.h"
 #include "admin/gate_json.h"
+#include "admin/gate_words.h"
 #include "admin/gates_route.h"
 #include "admin/resource_watch.h"
 #include "proxy/net/loop.h"
@@ -22,6 +23,10 @@ class GatesTest : public testing::Test {
   GatesTest() {
     add_gate_routes(
         router_, engine_, [] {}, [this](GateId) { return resources_; });
+    look(proxy::Loop::now());  // as a service does when it starts
+  }
+  void look(policy::MonoTime now) {
+    engine_.look([](GateId, policy::MonoTime) { return policy::Resources(); }, now);
   }
   static policy::Config config() {
     policy::Config config;
@@ -69,7 +74,7 @@ class GatesTest : public testing::Test {
       figures.attempts = 1;
       engine_.finished(plan, figures, now);
     }
-    engine_.look([](GateId, policy::MonoTime) { return policy::Resources(); }, proxy::Loop::now());
+    look(proxy::Loop::now());
   }
 
   policy::Engine engine_{config(), [](std::string_view host) { return std::string(host); }};
@@ -131,6 +136,32 @@ TEST_F(GatesTest, ARampNeedsNoMode) {
   EXPECT_EQ(text(at(gate, {"effective", "guard"})), "enforce");
   EXPECT_EQ(at(gate, {"effective", "ramp"}).array()->size(), 4u);
   EXPECT_EQ(text(at(gate, {"guard", "next_stage_at"})).size(), 20u);
+  EXPECT_TRUE(at(gate, {"guard", "held_by"}).is_null());
+}
+
+TEST_F(GatesTest, ARampThatWaitsSaysWhyAndHasNoNextTimeInThePast) {
+  post(R"({"ramp": [10, 50], "step": "1s"})");
+  const policy::MonoTime now = proxy::Loop::now();
+  const auto shown = [&](policy::Duration later) {
+    return show_gate(engine_.gates().front(), {now + later, proxy::Loop::wall_now() + later});
+  };
+  look(now + 500ms);
+  EXPECT_TRUE(at(shown(0s), {"guard", "next_stage_at"}).string());
+  look(now + 5s);
+  EXPECT_TRUE(at(shown(5s), {"guard", "next_stage_at"}).is_null());
+  EXPECT_EQ(text(at(shown(5s), {"guard", "held_by"})), "an arm has too few exchanges to tell");
+  EXPECT_THAT(gate_in_words("contextual-retry", shown(5s), Terminal()),
+              HasSubstr("held: an arm has too few exchanges to tell"));
+}
+
+TEST_F(GatesTest, AGateThatTreatsEverythingHasABlindGuard) {
+  const json::Value gate = post(R"({"mode": "on", "guard": "enforce"})");
+  EXPECT_TRUE(*at(gate, {"guard", "blind"}).boolean());
+  EXPECT_THAT(gate_in_words("contextual-retry", gate, Terminal()), HasSubstr("no control to compare with"));
+  look(proxy::Loop::now());
+  EXPECT_THAT(text(at(get("/gates/contextual-retry/comparison"), {"evidence"}).array()->at(0)),
+              HasSubstr("there is no control arm to compare with"));
+  EXPECT_FALSE(*at(post(R"({"mode": "on", "percentage": 99})"), {"guard", "blind"}).boolean());
 }
 
 TEST_F(GatesTest, ARampThatDoesNotGoUpIsRefused) {

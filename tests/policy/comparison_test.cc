@@ -58,7 +58,7 @@ TEST(Comparison, WithoutTwoArmsThereIsNothingToCompare) {
     evidence.share = share;
     const Comparison comparison = compare(evidence, {}, {});
     EXPECT_EQ(comparison.verdict, GateVerdict::insufficient);
-    EXPECT_THAT(last(comparison), HasSubstr("only one arm"));
+    EXPECT_THAT(last(comparison), HasSubstr("arm to compare with"));
     EXPECT_TRUE(comparison.effects.empty());
   }
 }

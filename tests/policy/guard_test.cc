@@ -79,6 +79,7 @@ TEST(Guard, OffAndShadowSayNothing) {
   Guard guard = started(shadow);
   EXPECT_FALSE(guard.look(verdict(GateVerdict::rollback), kStart + 10h));
   EXPECT_FALSE(guard.next_stage());
+  EXPECT_TRUE(guard.held_by().starts_with("in shadow"));
 }
 
 TEST(Guard, ARampGoesUpStepByStep) {
@@ -105,6 +106,7 @@ TEST(Guard, ARampStaysWhereItHarms) {
   EXPECT_EQ(reporting.look(verdict(GateVerdict::rollback), kStart + 2h)->kind, Kind::advised);
   EXPECT_FALSE(reporting.look(verdict(GateVerdict::keep), kStart + 9h));
   EXPECT_EQ(reporting.overlay()->percentage, 1);
+  EXPECT_TRUE(reporting.held_by().starts_with("the verdict was rollback"));
 
   Guard enforcing = started(gate(GuardMode::enforce, {1, 10}));
   EXPECT_EQ(enforcing.look(verdict(GateVerdict::rollback), kStart + 2h)->kind, Kind::rolled_back);
@@ -115,6 +117,7 @@ TEST(Guard, ARampStaysWhereItHarms) {
 TEST(Guard, ARampStaysWhereItHarmsAlsoWithoutAGuard) {
   Guard guard = started(gate(GuardMode::off, {1, 10, 100}));
   EXPECT_FALSE(guard.look(verdict(GateVerdict::rollback), kStart + 9h));
+  EXPECT_EQ(guard.held_by(), "the verdict is rollback");
   EXPECT_EQ(guard.overlay()->percentage, 1);
   EXPECT_EQ(guard.look(verdict(GateVerdict::keep), kStart + 10h)->kind, Kind::raised);
 }
@@ -123,11 +126,16 @@ TEST(Guard, ARampStaysWhereTooLittleIsKnownOrSuccessOrLatencyIsWorse) {
   Guard guard = started(gate(GuardMode::enforce, {1, 10, 100}));
   Comparison few = verdict(GateVerdict::insufficient);
   few.enough = false;
+  EXPECT_FALSE(guard.look(few, kStart + 1min));
+  EXPECT_EQ(guard.held_by(), "") << "the step is not over";
   EXPECT_FALSE(guard.look(few, kStart + 9h));
+  EXPECT_EQ(guard.held_by(), "an arm has too few exchanges to tell");
   Comparison worse = verdict(GateVerdict::observe);
   worse.harm = true;
   EXPECT_FALSE(guard.look(worse, kStart + 9h));
+  EXPECT_EQ(guard.held_by(), "success or latency is surely worse");
   EXPECT_EQ(guard.look(verdict(GateVerdict::observe), kStart + 9h)->percentage, 10);
+  EXPECT_EQ(guard.held_by(), "");
 }
 
 TEST(Guard, ARampGoesTo100OnlyWhenAHarmIsExcluded) {
@@ -135,7 +143,20 @@ TEST(Guard, ARampGoesTo100OnlyWhenAHarmIsExcluded) {
   Comparison none;
   EXPECT_EQ(guard.look(none, kStart + 2h)->percentage, 50);  // from 0 %, where there is nothing to tell
   EXPECT_FALSE(guard.look(verdict(GateVerdict::insufficient), kStart + 9h));
+  EXPECT_TRUE(guard.held_by().starts_with("a harm is not excluded yet"));
+  EXPECT_FALSE(guard.blind());
   EXPECT_EQ(guard.look(verdict(GateVerdict::keep), kStart + 9h)->percentage, 100);
+  EXPECT_EQ(guard.held_by(), "") << "there is nothing to go up to";
+  EXPECT_TRUE(guard.blind());
+}
+
+TEST(Guard, IsBlindWhereEverythingIsTreated) {
+  GateSetting all = gate(GuardMode::enforce);
+  EXPECT_FALSE(started(all).blind());
+  all.percentage = 100;
+  EXPECT_TRUE(started(all).blind());
+  all.mode = GateMode::shadow;
+  EXPECT_FALSE(started(all).blind());
 }
 
 TEST(Guard, TheStagesOfARampShareAlpha) {
