@@ -37,17 +37,23 @@ policy::Result<GateOrder> gate_order(const Flags& flags) {
   if (!flags.guard.empty()) setting["guard"] = flags.guard;
   if (!flags.ramp.empty()) setting["ramp"] = json::Array(flags.ramp.begin(), flags.ramp.end());
   if (!flags.step.empty()) setting["step"] = flags.step;
+  if (!flags.slice.empty()) setting["slice"] = flags.slice;
+  if (!flags.washout.empty()) setting["washout"] = flags.washout;
   const bool says_more = !setting.object()->empty();
-  if (flags.mode.empty() && !says_more) return order;
+  if (flags.mode.empty() && !says_more) {
+    if (flags.replace) return policy::Error{"--replace", "expected the setting that is to be"};
+    return order;
+  }
   if (flags.watch) return policy::Error{"--watch", "there is nothing to watch in a flip"};
   if (flags.mode == kTakeBack) {
-    if (says_more) return policy::Error{"MODE", "reset takes a flip back, and no further settings"};
+    if (says_more || flags.replace) return policy::Error{"MODE", "reset takes a flip back, and no further settings"};
     setting = json::Value();
   } else if (!flags.mode.empty()) {
     setting["mode"] = flags.mode;
-  } else if (flags.ramp.empty()) {
-    return policy::Error{"MODE", "expected on, off or shadow, for the other settings to be of use"};
+  } else if (flags.replace && flags.ramp.empty()) {
+    return policy::Error{"MODE", "expected on, off or shadow, as --replace takes nothing from what is in force"};
   }
+  order.replace = flags.replace || flags.mode == kTakeBack;
   order.setting = std::move(setting);
   return order;
 }

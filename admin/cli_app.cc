@@ -55,6 +55,13 @@ const CLI::Validator kSpan(
     },
     "");
 
+const CLI::Validator kSpanOrNothing(
+    [](std::string& text) {
+      const auto span = parse_duration(text);
+      return span ? std::string() : span.error().text();
+    },
+    "");
+
 CLI::App* add_command(CLI::App& app, const char* name, const char* about, const char* footer = "") {
   CLI::App* command = app.add_subcommand(name, about);
   command->footer(footer);
@@ -90,12 +97,12 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
   modes.push_back(kTakeBack);
   one_of(gate->add_option("MODE", flags.mode, "shadow: computed and reported only; reset: as it was started"), modes);
   const auto setting = [&](CLI::Option* option) { option->needs(name); };
-  CLI::Option* percentage = gate->add_option("--percentage", flags.percentage, "share that is treated (100)")
+  CLI::Option* percentage = gate->add_option("--percentage", flags.percentage, "share that is treated")
                                 ->type_name("0..100")
                                 ->check(CLI::Range(0.0, 100.0).description(""));
   setting(percentage);
   setting(one_of(gate->add_option("--unit", flags.unit, "what falls on an arm as one"), policy::kGateUnitNames));
-  setting(gate->add_option("--providers", flags.providers, "names, with commas between; may hold globs (all)")
+  setting(gate->add_option("--providers", flags.providers, "names or globs, with commas between; *: all")
               ->type_name("LIST")
               ->delimiter(',')
               ->allow_extra_args(false));
@@ -108,7 +115,12 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
                           ->check(CLI::Range(0.0, 100.0).description(""))
                           ->excludes(percentage);
   setting(ramp);
-  setting(add_span(gate, "--step", flags.step, "how long the ramp stays at each (1h)")->needs(ramp));
+  setting(add_span(gate, "--step", flags.step, "how long the ramp stays at each"));
+  setting(add_span(gate, "--slice", flags.slice, "unit slice: how long a key stays on one arm"));
+  setting(gate->add_option("--washout", flags.washout, "unit slice: first part of a slice that is not compared")
+              ->type_name("DURATION")
+              ->check(kSpanOrNothing));
+  setting(gate->add_flag("--replace", flags.replace, "what is not named is as built in; else it stays as it is"));
   return gate;
 }
 

@@ -20,10 +20,11 @@ struct Flags {
   std::optional<bool> contextual_retry, provider_learning;
   bool check = false, status = false, help_keys = false;
   std::string output = "table";
-  std::string gate, mode, unit, guard, step;
+  std::string gate, mode, unit, guard, step, slice, washout;
   std::vector<std::string> providers;
   std::optional<double> percentage;
   std::vector<double> ramp;
+  bool replace = false;
   std::string key;
   bool wait = false;
   std::string ca_action, shell, env_format = "sh";

@@ -13,8 +13,13 @@ namespace backoffd::admin {
 
 struct GateOrder {
   std::optional<policy::GateId> gate;  // none: all
-  std::optional<json::Value> setting;  // what POST /gates/{name} takes; none: only look. REQUIRES: gate
+  // What POST /gates/{name} takes: only what the person named. None: only look. REQUIRES: gate
+  std::optional<json::Value> setting;
+  bool replace = false;  // it is the whole setting; else what it does not name stays as it is
 };
+
+// `effective`, what is in force, with what `named` says of it. A share ends a ramp, and a ramp begins anew.
+json::Value changed_setting(const json::Value& effective, const json::Value& named);
 
 CommandResult gate_command(const AdminClient& client, const GateOrder& order, Output output, const Terminal& terminal);
 

@@ -127,7 +127,10 @@ TEST(Cli, WhatIsWrongIsNamed) {
   EXPECT_THAT(fault({"gate", "contextual-retyr", "on"}), HasSubstr("contextual-retyr"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "maybe"}), HasSubstr("maybe"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "on", "--percentage", "101"}), HasSubstr("101"));
-  EXPECT_THAT(fault({"gate", "contextual-retry", "--percentage", "5"}), HasSubstr("MODE: expected on, off or shadow"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "--percentage", "5", "--replace"}),
+              HasSubstr("MODE: expected on, off or shadow"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "--replace"}), HasSubstr("--replace: expected the setting"));
+  EXPECT_THAT(fault({"gate", "contextual-retry", "reset", "--replace"}), HasSubstr("reset takes a flip back"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "reset", "--percentage", "5"}), HasSubstr("reset takes a flip back"));
   EXPECT_THAT(fault({"gate", "contextual-retry", "on", "--watch"}), HasSubstr("--watch"));
   EXPECT_THAT(fault({"gate", "--guard", "report"}), HasSubstr("NAME"));
@@ -164,7 +167,11 @@ TEST(Cli, AGateTakesAllThatTheAdminInterfaceDoes) {
             R"({"guard":"enforce","ramp":[1.0,10.0,50.0],"step":"10m"})");
   EXPECT_EQ(setting({"on", "--unit", "client", "--providers", "crossref,open*"}),
             R"({"unit":"client","providers":["crossref","open*"],"mode":"on"})");
+  EXPECT_EQ(setting({"--percentage", "5", "--slice", "20m", "--washout", "0s"}),
+            R"({"percentage":5.0,"slice":"20m","washout":"0s"})");
   EXPECT_EQ(good({"gate"}).gate.gate, std::nullopt);
+  EXPECT_FALSE(good({"gate", "contextual-retry", "on"}).gate.replace);
+  EXPECT_TRUE(good({"gate", "contextual-retry", "on", "--replace"}).gate.replace);
 }
 
 TEST(Cli, CommandsThatAsk) {

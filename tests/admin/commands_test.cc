@@ -181,6 +181,40 @@ TEST_F(CommandsTest, GatesAreShownAndFlipped) {
   EXPECT_THAT(out(gate_command(client(), back, Output::table, kNone)), StartsWith("contextual-retry: off\n"));
 }
 
+TEST_F(CommandsTest, AFlipChangesWhatItNamesAndNothingElse) {
+  start();
+  const auto flip = [&](const char* text, bool replace = false) {
+    const GateOrder order{GateId::provider_learning, json::parse(text, json::Dialect::strict)->root, replace};
+    const CommandResult result = gate_command(client(), order, Output::json, kNone);
+    EXPECT_EQ(result.exit_code, kExitOk) << result.complaint;
+    auto answer = json::parse(result.out, json::Dialect::strict);
+    return std::pair(answer ? *answer->root.find("effective") : json::Value(), result.complaint);
+  };
+  const auto member = [](const json::Value& setting, std::string_view name) {
+    return json::write(*setting.find(name));
+  };
+  flip(R"({"mode": "on", "percentage": 10, "unit": "key", "providers": ["a", "b*"], "guard": "enforce"})");
+  const auto [shared, quiet] = flip(R"({"mode": "on", "percentage": 20})");
+  EXPECT_EQ(member(shared, "percentage"), "20.0");
+  EXPECT_EQ(member(shared, "unit"), "\"key\"");
+  EXPECT_EQ(member(shared, "providers"), R"(["a","b*"])");
+  EXPECT_EQ(member(shared, "guard"), "\"enforce\"");
+  EXPECT_EQ(quiet, "");
+  EXPECT_EQ(member(flip(R"({"mode": "off"})").first, "percentage"), "20.0");
+  const json::Value climbs = flip(R"({"ramp": [5, 50], "step": "2h"})").first;
+  EXPECT_EQ(member(climbs, "mode"), "\"on\"");
+  EXPECT_EQ(member(climbs, "percentage"), "5.0");
+  EXPECT_EQ(member(flip(R"({"guard": "report"})").first, "ramp"), "[5.0,50.0]");
+  const auto [all, warning] = flip(R"({"percentage": 100, "guard": "enforce"})");
+  EXPECT_EQ(member(all, "ramp"), "[]");
+  EXPECT_EQ(member(all, "unit"), "\"key\"");
+  EXPECT_THAT(warning, HasSubstr("at 100 % there is no control arm to compare with"));
+  const json::Value whole = flip(R"({"mode": "on", "percentage": 30})", true).first;
+  EXPECT_EQ(member(whole, "unit"), "\"slice\"");
+  EXPECT_EQ(member(whole, "guard"), "\"report\"");
+  EXPECT_EQ(member(whole, "providers"), "[]");
+}
+
 TEST_F(CommandsTest, WhatTheProxyRefusesIsSaidWithItsPlace) {
   start();
   json::Value setting;
