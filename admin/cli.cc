@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <sstream>
 
 #include "admin/cli_app.h"
 #include "admin/cli_words.h"
@@ -25,6 +26,22 @@ std::size_t index_of(const Names& names, std::string_view name) {
 }
 
 json::Value list_of(const std::vector<std::string>& texts) { return json::Array(texts.begin(), texts.end()); }
+
+// What cannot be, whatever is in force: nobody need be asked. `setting` is an object.
+std::optional<policy::Error> fault_of(policy::GateId gate, const json::Value& setting) {
+  json::Value whole = setting;
+  if (!whole.find("mode")) whole["mode"] = "on";
+  // What is not named lies with the proxy, and is no reason to refuse what is.
+  if (!whole.find("slice")) whole["slice"] = "24h";
+  if (!whole.find("washout")) whole["washout"] = "0s";
+  Problems problems;
+  policy::GateSetting unused;
+  GateType(gate).read(unused, Place{whole, "", problems});
+  if (problems.empty()) return std::nullopt;
+  std::string text;
+  for (const policy::Error& problem : problems) text += (text.empty() ? "--" : "; --") + problem.text();
+  return policy::Error{"", text};
+}
 
 // What the flags of `gate` say, as POST /gates/{name} takes it.
 policy::Result<GateOrder> gate_order(const Flags& flags) {
@@ -53,6 +70,9 @@ policy::Result<GateOrder> gate_order(const Flags& flags) {
   } else if (flags.replace && flags.ramp.empty()) {
     return policy::Error{"MODE", "expected on, off or shadow, as --replace takes nothing from what is in force"};
   }
+  if (setting.object()) {
+    if (auto fault = fault_of(*order.gate, setting)) return *std::move(fault);
+  }
   order.replace = flags.replace || flags.mode == kTakeBack;
   order.setting = std::move(setting);
   return order;
@@ -77,6 +97,12 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
     const bool no_dashes =
         cli.exec->parsed() && !has_program && dynamic_cast<const CLI::ExtrasError*>(&stop) != nullptr;
     if (no_dashes) return policy::Error{"exec", kRunBehind};
+    // CLI11 lists these from the last to the first.
+    if (dynamic_cast<const CLI::ExtrasError*>(&stop) != nullptr) {
+      std::string all;
+      for (const std::string& one : cli.app.remaining(true)) all += " " + one;
+      return policy::Error{"", "not expected:" + all};
+    }
     if (cli.app.exit(stop, out, err) != 0) return policy::Error{"", stop.what()};
     command.kind = Command::Kind::message;
     command.message = out.str();
@@ -134,6 +160,14 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
   if (!assignments) return assignments.error();
   command.assignments = std::move(*assignments);
   return command;
+}
+
+bool is_wrong_use(const Command& command, const Problems& problems) {
+  const auto was_said = [&](const policy::Error& problem) {
+    return std::any_of(command.assignments.begin(), command.assignments.end(),
+                       [&](const Assignment& one) { return is_below(problem.where, one.source); });
+  };
+  return !problems.empty() && std::all_of(problems.begin(), problems.end(), was_said);
 }
 
 }  // namespace backoffd::admin

@@ -53,4 +53,7 @@ struct Command {
 // `arguments` without the program's name. An error is a sentence about the flag that is wrong.
 policy::Result<Command> parse_command_line(std::vector<std::string> arguments);
 
+// Whether all that is wrong was said on the command line.
+bool is_wrong_use(const Command& command, const Problems& problems);
+
 }  // namespace backoffd::admin

@@ -28,7 +28,10 @@ void complain(const std::string& sentence) {
   std::fprintf(stderr, "backoffd: %s\n", shown.c_str());
 }
 
-int failure_of(const Command& command) { return command.kind == Command::Kind::exec ? kExitOwnFailure : kExitFailed; }
+int failure_of(const Command& command, const Problems& problems = {}) {
+  if (command.kind == Command::Kind::exec) return kExitOwnFailure;
+  return is_wrong_use(command, problems) ? kExitWrongUse : kExitFailed;
+}
 
 std::optional<std::string> variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -113,19 +116,19 @@ int run(std::vector<std::string> arguments) {
   };
   if (asks_only(*command)) {
     const AdminConfig admin = load_admin(*command, variable, problems);
-    if (wrong()) return kExitFailed;
+    if (wrong()) return failure_of(*command, problems);
     const CommandResult result = ask(*command, admin);
     if (command->kind != Command::Kind::learning || result.exit_code != kExitNoProxy || command->watch ||
         command->learning.reset) {
       return finish(result);
     }
     const Start start = load(*command, variable, problems);
-    if (wrong()) return kExitFailed;
+    if (wrong()) return failure_of(*command, problems);
     return finish(learning_of_file(command->learning, command->output, start.settings.config, result.complaint,
                                    Terminal::of(STDOUT_FILENO, variable)));
   }
   Start start = load(*command, variable, problems);
-  if (wrong()) return failure_of(*command);
+  if (wrong()) return failure_of(*command, problems);
   switch (command->kind) {
     case Command::Kind::check:
       std::puts("The configuration is good.");

@@ -144,6 +144,35 @@ TEST(Cli, WhatIsWrongIsNamed) {
   EXPECT_THAT(fault({"status", "gate"}), HasSubstr("gate"));
 }
 
+TEST(Cli, WhatIsNotExpectedIsListedInItsOrder) {
+  EXPECT_THAT(fault({"status", "one", "two", "--three"}), HasSubstr("one two --three"));
+  EXPECT_THAT(fault({"--one", "--two"}), HasSubstr("--one --two"));
+}
+
+TEST(Cli, AGateSettingThatCannotBeNeedsNoProxyToBeRefused) {
+  const auto refused = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"gate", "contextual-retry"});
+    return fault(std::move(arguments));
+  };
+  EXPECT_EQ(refused({"--ramp", "10,1"}), "--ramp: must go upward");
+  EXPECT_EQ(refused({"on", "--step", "200h", "--slice", "100h"}),
+            "--step: \"200h\": must be from 1s to 168h; --slice: \"100h\": must be from 1s to 24h");
+  EXPECT_THAT(refused({"on", "--slice", "1m", "--washout", "2m"}), HasSubstr("--washout: must be shorter"));
+  EXPECT_EQ(refused({"on", "--washout", "20m"}), "");
+  EXPECT_EQ(refused({"on", "--slice", "30s"}), "");
+}
+
+TEST(Cli, WrongUseIsWhatWasSaidHere) {
+  const auto problems_of = [](const Command& command, std::string_view file) {
+    return read_settings(file, command.assignments).problems;
+  };
+  const Command wrong = good({"--admin", "nonsense", "--workers", "x", "--set", "foo=1", "--listen", "a"});
+  EXPECT_EQ(problems_of(wrong, "").size(), 4U);
+  EXPECT_TRUE(is_wrong_use(wrong, problems_of(wrong, "")));
+  EXPECT_FALSE(is_wrong_use(wrong, problems_of(wrong, R"({"via": 5})")));
+  EXPECT_FALSE(is_wrong_use(good({}), problems_of(good({}), R"({"workers": "x"})")));
+}
+
 TEST(Cli, GateCommand) {
   const Command command =
       good({"gate", "provider-learning", "shadow", "--percentage", "12.5", "--admin", "127.0.0.1:3"});
