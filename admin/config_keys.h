@@ -30,8 +30,11 @@ struct GateType : Scalar {
   void describe(const std::string& prefix, KeyRows& rows) const;
 };
 
-// A gate's setting as an object, whatever it is.
+// A gate's setting as an object, whatever it is; GateType reads the same of it.
 json::Value show_setting(const policy::GateSetting& setting);
+
+// ... and the percentage also where a ramp has chosen it, which nobody may say.
+json::Value show_setting_in_force(const policy::GateSetting& setting);
 
 // The reference: every key with those inside it, in the order of the sections.
 const KeyRows& key_rows();

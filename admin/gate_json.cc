@@ -77,11 +77,12 @@ Value show_act(const policy::GuardAct& act, const Clocks& clocks) {
 
 Value show_gate(const policy::GateStatus& status, const Clocks& clocks) {
   Value out;
-  out["effective"] = show_setting(status.gate.effective());
+  out["effective"] = show_setting_in_force(status.gate.effective());
   out["layer"] = name(status.gate.effective_layer());
   for (std::size_t i = 0; i < policy::kGateLayerNames.size(); ++i) {
-    if (const auto& setting = status.gate.at(static_cast<GateLayer>(i))) {
-      out["layers"][policy::kGateLayerNames[i]] = show_setting(*setting);
+    const auto layer = static_cast<GateLayer>(i);
+    if (const auto& setting = status.gate.at(layer)) {
+      out["layers"][name(layer)] = layer == GateLayer::guard ? show_setting_in_force(*setting) : show_setting(*setting);
     }
   }
   out["verdict"] = name(status.verdict);

@@ -76,6 +76,11 @@ bool GateType::read(GateSetting& field, const Place& place) const {
     place.problems.push_back(
         {json::join(place.where, "washout"), "must be shorter than slice (" + format_duration(setting.slice) + ")"});
   }
+  const json::Value* const share = with_mode.find("percentage");
+  if (share && !setting.ramp.empty()) {
+    place.problems.push_back({json::join(place.where, "percentage"),
+                              json::write(*share) + ": excludes ramp, which goes through percentages of its own"});
+  }
   if (std::adjacent_find(setting.ramp.begin(), setting.ramp.end(), std::greater_equal()) != setting.ramp.end()) {
     place.problems.push_back({json::join(place.where, "ramp"), "must go upward"});
   }
@@ -89,7 +94,18 @@ json::Value GateType::show(const GateSetting& field) const {
   return show_setting(field);
 }
 
-json::Value show_setting(const GateSetting& setting) { return show_object(gate_keys(), setting); }
+json::Value show_setting(const GateSetting& setting) {
+  json::Value out = show_object(gate_keys(), setting);
+  if (!setting.ramp.empty())
+    std::erase_if(*out.object(), [](const json::Member& one) { return one.first == "percentage"; });
+  return out;
+}
+
+json::Value show_setting_in_force(const GateSetting& setting) {
+  json::Value out = show_setting(setting);
+  out["percentage"] = setting.percentage;
+  return out;
+}
 
 Keys<Config> experiment_keys() {
   const auto threshold = [](std::string name, auto type, auto member, const char* meaning) {

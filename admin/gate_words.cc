@@ -70,8 +70,10 @@ Tone tone_of_verdict(std::string_view verdict) {
 
 std::string setting_in_words(const Value& setting) {
   if (is_off(setting)) return "off";
-  std::string out = text_of(at(setting, {"mode"})) + " for " + figure(at(setting, {"percentage"}), " %") + " of " +
-                    units_of(at(setting, {"unit"}));
+  const Value& percentage = at(setting, {"percentage"});
+  const std::string share =
+      percentage.is_number() ? figure(percentage, " %") : "a ramp of " + list_of(at(setting, {"ramp"}), ", ", " %");
+  std::string out = text_of(at(setting, {"mode"})) + " for " + share + " of " + units_of(at(setting, {"unit"}));
   const std::string providers = list_of(at(setting, {"providers"}), ", ");
   return providers.empty() ? out : out + " to " + providers;
 }
@@ -112,6 +114,9 @@ std::string gate_in_words(std::string_view name, const Value& gate, const Termin
   out += "\n";
   TextTable table({{""}, {""}}, 2);
   table.add({"set by", text_of(at(gate, {"layer"}))});
+  if (is_true(at(gate, {"guard", "rolled_back"}))) {
+    table.add({"stays off", "until it is flipped or configured anew; with a state_dir over a restart, too"});
+  }
   const std::string verdict = text_of(at(gate, {"verdict"}));
   if (!is_off(setting)) table.add({"verdict", {verdict, tone_of_verdict(verdict)}});
   const bool blind = is_true(at(gate, {"guard", "blind"}));

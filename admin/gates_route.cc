@@ -59,7 +59,7 @@ Response compare(const policy::Engine& engine, GateId id, const policy::Resource
   const policy::TrialStatus trial = engine.trial(id, resources, clocks.now);
   json::Value out;
   out["gate"] = name(id);
-  out["setting"] = show_setting(trial.setting);
+  out["setting"] = show_setting_in_force(trial.setting);
   out["since"] = format_time(clocks.wall - (clocks.now - trial.began));
   const json::Value comparison = show_comparison(trial.comparison);
   for (const auto& [key, value] : *comparison.object()) out[key] = value;
@@ -82,9 +82,11 @@ Response compare(const policy::Engine& engine, GateId id, const policy::Resource
 }  // namespace
 
 void add_gate_routes(Router& router, policy::Engine& engine, const std::function<void()>& changed,
-                     const ResourcesOf& resources) {
-  router.add("GET", "/gates", [&engine](const Request&, const std::string&) {
-    return json_response(show_gates(engine.gates(), clocks_now()));
+                     const ResourcesOf& resources, bool rollbacks_kept) {
+  router.add("GET", "/gates", [&engine, rollbacks_kept](const Request&, const std::string&) {
+    json::Value all = show_gates(engine.gates(), clocks_now());
+    all["rollbacks_kept"] = rollbacks_kept;
+    return json_response(all);
   });
   router.add("GET", "/gates/{}", [&engine](const Request&, const std::string& gate) {
     const auto id = policy::parse_gate(gate);

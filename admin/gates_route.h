@@ -12,9 +12,10 @@ namespace backoffd::admin {
 // What the process needs now against what it needed before a gate's flip.
 using ResourcesOf = std::function<policy::Resources(policy::GateId id)>;
 
-// `engine` outlives the router. `changed` is called after a flip: who waits may be let through by it.
+// `engine` outlives the router. `changed` is called after a flip: who waits may be let through by it. `rollbacks_kept`:
+// over a restart, by a RollbackStore.
 void add_gate_routes(
     Router& router, policy::Engine& engine, const std::function<void()>& changed,
-    const ResourcesOf& resources = [](policy::GateId) { return policy::Resources(); });
+    const ResourcesOf& resources = [](policy::GateId) { return policy::Resources(); }, bool rollbacks_kept = false);
 
 }  // namespace backoffd::admin

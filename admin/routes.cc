@@ -16,7 +16,7 @@ Router all_routes(const RouteSources& sources) {
   const auto settle = [&server] { server.pacer().settle(); };
   add_state_routes(
       router, [&server] { return server.draining(); }, sources.drain);
-  add_gate_routes(router, sources.engine, settle, sources.resources);
+  add_gate_routes(router, sources.engine, settle, sources.resources, !sources.config.state_dir.empty());
   add_learning_routes(router, sources.engine, settle);
   add_config_route(router, sources.config);
   add_interception_routes(router, sources.config, server.interceptor());

@@ -181,6 +181,11 @@ TEST_F(CommandsTest, GatesAreShownAndFlipped) {
   EXPECT_THAT(out(gate_command(client(), back, Output::table, kNone)), StartsWith("contextual-retry: off\n"));
 }
 
+TEST_F(CommandsTest, ItIsToldThatAStateFolderKeepsRollbacks) {
+  start();
+  EXPECT_TRUE(*parsed(gate_command(client(), {}, Output::json, kNone)).find("rollbacks_kept")->boolean());
+}
+
 TEST_F(CommandsTest, AFlipChangesWhatItNamesAndNothingElse) {
   start();
   const auto flip = [&](const char* text, bool replace = false) {

@@ -171,6 +171,19 @@ TEST_F(GatesTest, ARampThatDoesNotGoUpIsRefused) {
   }
 }
 
+TEST_F(GatesTest, AShareAndARampExcludeEachOther) {
+  EXPECT_EQ(text(at(post(R"({"percentage": 20, "ramp": [1, 10]})", 400), {"error", "message"})),
+            "percentage: 20: excludes ramp, which goes through percentages of its own");
+  post(R"({"mode": "on", "percentage": 20, "ramp": []})");
+  const json::Value gate = post(R"({"ramp": [1, 10]})");
+  EXPECT_EQ(at(gate, {"effective", "percentage"}).number(), 1);
+  EXPECT_EQ(at(gate, {"layers", "guard", "percentage"}).number(), 1);
+  const json::Value& said = at(gate, {"layers", "admin"});
+  EXPECT_EQ(said.find("percentage"), nullptr);
+  EXPECT_EQ(setting_in_words(said), "on for a ramp of 1 %, 10 % of requests");
+  post(json::write(said));  // what is shown of a layer can be said again
+}
+
 TEST(GateKeys, GuardRampAndThresholdsAreRead) {
   const Loaded loaded = read_settings(R"({"gates": {
       "contextual-retry": {"mode": "on", "guard": "enforce", "ramp": [5, 50], "step": "30m"},

@@ -167,7 +167,7 @@ class AnswersTest(unittest.TestCase):
         """A gate that harms, until its guard takes it back."""
         before = self.look(self.gate, template="/gates/{name}")
         self.assertEqual(set(before["layers"]), {"default", "config", "environment"})
-        body = {"mode": "on", "percentage": 50, "unit": "request", "guard": "enforce", "slice": "10m", "washout": "1m",
+        body = {"mode": "on", "unit": "request", "guard": "enforce", "slice": "10m", "washout": "1m",
                 "providers": ["*"], "ramp": [50, 100], "step": "1h"}  # fmt: skip
         self.send(self.gate, body, "/gates/{name}")
         self.send("/gates/provider-learning", "shadow", "/gates/{name}")  # no setting
@@ -185,7 +185,7 @@ class AnswersTest(unittest.TestCase):
         eventually(rolled_back, "the guard acts")
         self.assertGreater(keys, 0)
         self.look("/gates")
-        for value in (True, False, None):
+        for value in (True, False, {"mode": "on", "percentage": 50}, None):
             self.send(self.gate, value, "/gates/{name}")
 
     def learning(self) -> None:
