@@ -156,7 +156,7 @@ Admission Engine::admit(Plan& plan, Ticket ticket, Turn turn, MonoTime now, Mono
   KeyState& key = *plan.key_;
   const bool retry = turn == Turn::retry;
   if (!retry) key.shared->budget.count_request(now);
-  state.learner(plan, key);
+  if (plan.provider_learning.treated) state.learner(key);
 
   const QueueConfig& queue = key.limit.queue;
   const auto own = queue.max_wait_of.find(plan.operation);

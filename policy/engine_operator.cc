@@ -147,7 +147,7 @@ void Engine::restore(const std::vector<LearnedKey>& learned, Duration age, MonoT
     if (!name) continue;
     KeyState* key = state.keys.find(name->provider, name->host);
     if (key == nullptr) key = &state.make_key(name->provider, name->host, state.index.by_name(name->provider));
-    key->throttle.learner(state.config.learning, state.config.retry.retry_after_cap).restore(one, age, now);
+    state.learner(*key).restore(one, age, now);
   }
 }
 

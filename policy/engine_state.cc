@@ -70,11 +70,6 @@ Engine::State::Drawn Engine::State::draw(GateId id, const KeyState& key, std::ui
 
 // --- evidence and turns ----------------------------------------------------------------------------------------------
 
-Learner* Engine::State::learner(const Plan& plan, KeyState& key) {
-  if (!plan.provider_learning.treated) return nullptr;
-  return &key.throttle.learner(config.learning, config.retry.retry_after_cap);
-}
-
 bool Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now,
                           Random& random) {
   const bool throttled = outcome.kind == OutcomeKind::response && is_throttle_answer(outcome.status, outcome.hint);

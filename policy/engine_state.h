@@ -56,6 +56,7 @@ struct Engine::State {
   std::mutex mutex;
   std::array<Gate, kGateNames.size()> gates = {Gate(GateId::contextual_retry), Gate(GateId::provider_learning)};
   std::array<GateTrial, kGateNames.size()> trials;
+  Allowances allowances;
   KeyTable keys;
   DueList due;
   MonoTime latest{};         // of all threads: each reads the clock before it has the mutex, so calls come out of order
@@ -83,7 +84,9 @@ struct Engine::State {
     Assignment assignment;
   };
   Drawn draw(GateId id, const KeyState& key, std::uint64_t number, std::string_view client, MonoTime now);
-  Learner* learner(const Plan& plan, KeyState& key);
+  Learner& learner(KeyState& key) {
+    return key.throttle.learner(config.learning, config.retry.retry_after_cap, allowances);
+  }
   // Returns whether it was a throttle answer.
   bool watch(KeyState& key, const Plan& plan, const Outcome& outcome, Sent& sent, MonoTime now, Random& random);
 

@@ -12,8 +12,9 @@ std::int16_t narrow(int n) { return static_cast<std::int16_t>(std::min(n, 32767)
 
 }  // namespace
 
-Learner::Learner(const LearnerLimits& limits, std::uint64_t numbered)
+Learner::Learner(const LearnerLimits& limits, Allowances& allowances, std::uint64_t numbered)
     : limits_(limits),
+      allowances_(allowances),
       top_(limits.rate > 0       ? std::max(limits.rate, limits.max_rate)
            : limits.max_rate > 0 ? limits.max_rate
                                  : kInfinity),
@@ -107,7 +108,7 @@ void Learner::count_send(double now) {
   ++resumed_sends_;
   prober_.sent();
   last_send_ = now;
-  if (allowance_) allowance_->sent(now, number_);
+  if (Allowance* const known = allowance()) known->sent(now, number_);
   const double r = rate(now);
   const double catch_up = concurrency_.cap() > 0 ? learning::kCatchUpCapped : std::min(1 / r, learning::kCatchUp);
   next_ = std::max(next_, now - catch_up) + 1 / r;
@@ -151,7 +152,7 @@ void Learner::calm_down(double now) {
     return;
   provoked_ = false;
   strikes_.forget();
-  allowance_.reset();
+  forget_allowance();
   narrow_ = ScopeTable::kNone;
   ++widened_;
   if (limits_.rate <= 0) {  // the measured base has done its work
@@ -265,7 +266,7 @@ void Learner::on_answer(const Sent& sent, int scope, int status, double now) {
     consecutive_429s_ = 0;
     if (in_scope(scope)) {
       measure_.accepted(now);
-      if (allowance_) allowance_->accepted(sent.number);
+      if (Allowance* const known = allowance()) known->accepted(sent.number);
       shared_pool_.accepted();
       strikes_.accepted(now);
       if (steady(now)) concurrency_.accepted(sent.in_flight);

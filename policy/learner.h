@@ -25,7 +25,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/allowance.h"
+#include "policy/allowances.h"
 #include "policy/announced_rate.h"
 #include "policy/bans.h"
 #include "policy/concurrency.h"
@@ -104,7 +104,8 @@ struct Sent {
 class Learner {
  public:
   // `numbered`: requests that a learner before this one has numbered. Their answers are no evidence of this one's.
-  explicit Learner(const LearnerLimits& limits, std::uint64_t numbered = 0);
+  // REQUIRES: `allowances` outlives the learner.
+  Learner(const LearnerLimits& limits, Allowances& allowances, std::uint64_t numbered = 0);
 
   // --- asked by the throttle ---
   // When may the next request of that scope start? now, later, or kNever where only an answer can change it.
@@ -216,6 +217,8 @@ class Learner {
   void soft_event(double lost, double now);
   void hard_event(const Sent& test, double lost, double now);
   bool found_concurrency(double now);
+  Allowance* allowance() const { return allowances_.find(allowance_id_); }
+  void forget_allowance() { allowance_id_ = Allowances::kNone; }
   void trial_failed(double lost, double now);
   bool keep_within_allowance(double lost, double now);
   void cut_after_long_block(double lost, double now);
@@ -237,6 +240,7 @@ class Learner {
   // --- constant after construction ---
   LearnerLimits limits_;
   double top_;  // the pace never goes above
+  Allowances& allowances_;
   std::uint64_t numbered_before_;
 
   // --- pace ---
@@ -270,7 +274,7 @@ class Learner {
   Prober prober_;
   Strikes strikes_;
   Bans bans_;
-  std::unique_ptr<Allowance> allowance_;  // since the first long block
+  Allowances::Id allowance_id_ = Allowances::kNone;  // since the first long block
   SharedPool shared_pool_;
   ScopeTable scopes_;
   std::array<Quota, ScopeTable::kScopes> quotas_{};
@@ -289,8 +293,5 @@ class Learner {
   ShadowCounts shadow_;
   std::uint64_t version_ = 0;
 };
-
-// POLICY 8: a key's learned state is under 4 KiB.
-static_assert(sizeof(Learner) + sizeof(Allowance) < 4096);
 
 }  // namespace backoffd::policy

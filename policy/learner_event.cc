@@ -18,7 +18,7 @@ void Learner::begin_event(const Sent& sent, double now) {
                 {pace_ * prober_.gain(), rate ? rate->pace(now) : kInfinity, pace_ < kInfinity ? kInfinity : limit_}),
             .probe = prober_.probing(),
             .answers = 1};
-  if (allowance_) allowance_->refused(sent.number, at(sent.at));
+  if (Allowance* const known = allowance()) known->refused(sent.number, at(sent.at));
   prober_.stop();
   hold_ = bans_.first_hold();
 }
@@ -74,7 +74,7 @@ void Learner::end_event(const Sent& test, double now) {
   test_ = 0;
   strikes_.step_down();
   const bool by_pace = !event_.exhausted && !shared_pool_.active();
-  if (!by_pace || !long_block) allowance_.reset();
+  if (!by_pace || !long_block) forget_allowance();
   if (event_.exhausted)
     note(Change::transient, strikes_.count(), 0, now);  // a used-up quota is about the day, not about the pace
   else if (by_pace && long_block)
@@ -106,15 +106,18 @@ void Learner::hard_event(const Sent& test, double lost, double now) {
     else
       cut_after_long_block(lost, now);
   }
-  if (!allowance_ || allowance_->contradicted()) allowance_ = std::make_unique<Allowance>(event_.rate);
-  allowance_->resumed(at(test.at));
-  allowance_->sent(at(test.at), test.number);
+  if (const Allowance* const known = allowance(); known == nullptr || known->contradicted())
+    allowance_id_ = allowances_.make(event_.rate);
+  Allowance& allowance = *this->allowance();
+  allowance.resumed(at(test.at));
+  allowance.sent(at(test.at), test.number);
 }
 
 // Each ban is expensive. Once they have told what is allowed, the pace is that, whether it was a trial or not that was
 // refused; and higher ones are tried only as often as another ban may be afforded, in case the limit has moved.
 bool Learner::keep_within_allowance(double lost, double now) {
-  const auto allowed = allowance_ ? allowance_->finding(lost) : std::nullopt;
+  const Allowance* const known = allowance();
+  const auto allowed = known ? known->finding(lost) : std::nullopt;
   if (!allowed) return false;
   const double pace =
       std::clamp(learning::kRunAt * allowed->low, learning::kCutFloor * event_.rate, learning::kCutLeast * event_.rate);
@@ -136,7 +139,7 @@ void Learner::cut_after_long_block(double lost, double now) {
     // What is accepted while nothing waits is what the clients asked for. Only where that was blocked before as well is
     // it suspected of being too much.
     const double width = std::max(2.0, 10 / refused);
-    const bool asked_for_no_more = measure_.last_idle() > event_.began - width && !allowance_;
+    const bool asked_for_no_more = measure_.last_idle() > event_.began - width && allowance() == nullptr;
     const auto before = asked_for_no_more ? std::nullopt : measure_.rate_before(event_.began, width, first_send_);
     const double accepted = std::min(refused, before.value_or(refused));
     set_pace(std::max(learning::kFloor, learning::kCutUnmeasured * accepted), Change::cut_ban, now);

@@ -6,7 +6,16 @@
 
 namespace backoffd::policy {
 
-void Measure::accepted(double now) { accepts_[total_++ % accepts_.size()] = millis(now); }
+void Measure::accepted(double now) {
+  const std::int64_t at = ticks(now);
+  const std::int64_t gap = at - last_accept_;
+  if (gap >= kLongGap) {
+    long_gap_ = gap;
+    long_gap_before_ = total_;
+  }
+  gaps_[total_++ % gaps_.size()] = static_cast<Gap>(std::min<std::int64_t>(gap, kLongGap));
+  last_accept_ = at;
+}
 
 void Measure::event_ended(double now) { events_[event_count_++ % events_.size()] = {now, total_}; }
 
@@ -28,16 +37,21 @@ std::optional<double> Measure::limit(double now, double pace, double first_send)
 }
 
 std::optional<double> Measure::rate_before(double at, double width, double first_send) const {
-  const std::uint32_t end = millis(at);
-  const auto kept = std::min<std::uint64_t>(total_, accepts_.size());
+  const std::int64_t end = ticks(at);
+  const auto kept = std::min<std::uint64_t>(total_, gaps_.size());
   int n = 0;
   double span = width;
+  std::int64_t accepted = last_accept_;
   for (std::uint64_t i = total_; i-- > total_ - kept;) {
-    const auto age = static_cast<std::int32_t>(end - accepts_[i % accepts_.size()]);
-    if (age > width * 1e3) break;
-    if (age < 0) continue;  // accepted after `at`
-    ++n;
-    if (i == total_ - kept && total_ > kept) span = std::max(1e-3, age * 1e-3);  // the ring reaches no further back
+    const double age = static_cast<double>(end - accepted) * kTick;
+    if (age > width) break;
+    if (age >= 0) {  // not accepted after `at`
+      ++n;
+      if (i == total_ - kept && total_ > kept) span = std::max(kTick, age);  // the ring reaches no further back
+    }
+    const Gap gap = gaps_[i % gaps_.size()];
+    if (gap == kLongGap && i != long_gap_before_) break;
+    accepted -= gap == kLongGap ? long_gap_ : gap;
   }
   if (n < 5) return std::nullopt;
   return n / std::min(span, std::max(0.5, at - first_send));

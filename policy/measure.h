@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
+
+#include "policy/learning_constants.h"
 
 namespace backoffd::policy {
 
@@ -31,14 +34,22 @@ class Measure {
     double at = 0;
     std::uint64_t total = 0;
   };
-  // Accept times in milliseconds modulo 2^32: differences of up to 49 days are right, and half the memory of doubles.
-  static std::uint32_t millis(double t) { return static_cast<std::uint32_t>(static_cast<std::uint64_t>(t * 1e3)); }
+  // In ticks of 2 ms, from one accepted request to the next: a quarter of the memory of their times. Of gaps that are
+  // too long for that the last is kept, a block maybe; further back than another one nobody asks.
+  using Gap = std::uint16_t;
+  static constexpr double kTick = 2e-3;
+  static constexpr Gap kLongGap = std::numeric_limits<Gap>::max();
+  static_assert(kLongGap * kTick > learning::kMeasureMostSeconds);
+  static std::int64_t ticks(double t) { return static_cast<std::int64_t>(t / kTick); }
 
   double last_idle_ = -1e18;
   std::uint64_t total_ = 0;
   std::array<Mark, 4> events_{};  // ring of the last ends of events
   std::uint32_t event_count_ = 0;
-  std::array<std::uint32_t, 128> accepts_{};  // ring of the last accept times
+  std::int64_t last_accept_ = 0;       // ticks
+  std::int64_t long_gap_ = 0;          // ticks ...
+  std::uint64_t long_gap_before_ = 0;  // ... before this one of all accepted requests
+  std::array<Gap, 128> gaps_{};        // ring: before each of the last accepted requests
 };
 
 }  // namespace backoffd::policy

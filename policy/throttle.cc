@@ -237,7 +237,7 @@ Duration Throttle::true_wait(const Lane& lane, MonoTime now) {
 
 // --- what was learned ------------------------------------------------------------------------------------------------
 
-Learner& Throttle::learner(const LearningConfig& learning, Duration retry_after_cap) {
+Learner& Throttle::learner(const LearningConfig& learning, Duration retry_after_cap, Allowances& allowances) {
   if (!learner_)
     learner_ =
         std::make_unique<Learner>(LearnerLimits{.rate = pace_rate_,
@@ -245,7 +245,7 @@ Learner& Throttle::learner(const LearningConfig& learning, Duration retry_after_
                                                 .max_pause = learning.max_pause,
                                                 .retry_after_cap = retry_after_cap,
                                                 .probe = learning.probe},
-                                  numbered_);
+                                  allowances, numbered_);
   return *learner_;
 }
 

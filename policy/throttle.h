@@ -71,7 +71,8 @@ class Throttle {
   MonoTime next_due(MonoTime now);
 
   // The learner is made when it is first asked for: a key that never learns stays small.
-  Learner& learner(const LearningConfig& learning, Duration retry_after_cap);
+  // REQUIRES: `allowances` outlives it.
+  Learner& learner(const LearningConfig& learning, Duration retry_after_cap, Allowances& allowances);
   Learner* learner() { return learner_.get(); }
   const Learner* learner() const { return learner_.get(); }
   void forget_learned();

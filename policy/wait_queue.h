@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -49,28 +50,29 @@ class WaitQueue {
   // Forgets the record, ending the wait where it has not ended.
   void release(Place place);
 
-  bool waiting(Place place) const { return slots_[place].client_line != nullptr; }
+  bool waiting(Place place) const { return crowd_->slots[place].client_line != nullptr; }
   // Of one who waits, or has waited and was not released.
-  const Waiter& at(Place place) const { return slots_[place].waiter; }
-  void set_granted(Place place, const Sent& sent) { slots_[place].waiter.granted = sent; }
+  const Waiter& at(Place place) const { return crowd_->slots[place].waiter; }
+  void set_granted(Place place, const Sent& sent) { crowd_->slots[place].waiter.granted = sent; }
   // Puts a waiter into another lane, behind those of its client who stand there already.
   void move(Place place, std::uint32_t lane);
 
   // Whose turn it is in that lane; kNobody where nobody waits.
   Place front(std::uint32_t lane, bool retry) const;
   // Who leaves first if nothing happens; kNobody when empty.
-  Place first_deadline() const { return deadlines_.empty() ? kNobody : deadlines_.begin()->second; }
+  Place first_deadline() const { return empty() ? kNobody : crowd_->deadlines.begin()->second; }
 
-  bool empty() const { return deadlines_.empty(); }
-  int size() const { return static_cast<int>(deadlines_.size()); }
-  std::uint32_t lanes() const { return static_cast<std::uint32_t>(lines_.size() / 2); }
+  bool empty() const { return !crowd_ || crowd_->deadlines.empty(); }
+  int size() const { return crowd_ ? static_cast<int>(crowd_->deadlines.size()) : 0; }
+  std::uint32_t lanes() const { return crowd_ ? static_cast<std::uint32_t>(crowd_->lines.size() / 2) : 0; }
   template <class F>
   void each_waiting(F&& f) const {
-    for (const auto& [deadline, place] : deadlines_) f(place);
+    if (!crowd_) return;
+    for (const auto& [deadline, place] : crowd_->deadlines) f(place);
   }
 
  private:
-  // One client's waiters in one line: a list through slots_, and a link in the ring of clients.
+  // One client's waiters in one line: a list through the slots, and a link in the ring of clients.
   struct ClientLine {
     std::uint64_t client = 0;
     std::uint32_t line = 0;
@@ -98,11 +100,14 @@ class WaitQueue {
   void join(Place place);
   void unlink(Place place);
 
-  std::vector<Slot> slots_;
-  std::vector<Place> free_;
-  std::vector<ClientLine*> lines_;  // whose turn it is in each line; null: empty
-  std::unordered_map<Key, ClientLine, KeyHash> clients_;
-  std::set<std::pair<MonoTime, Place>> deadlines_;
+  struct Crowd {
+    std::vector<Slot> slots;
+    std::vector<Place> free;
+    std::vector<ClientLine*> lines;  // whose turn it is in each line; null: empty
+    std::unordered_map<Key, ClientLine, KeyHash> clients;
+    std::set<std::pair<MonoTime, Place>> deadlines;
+  };
+  std::unique_ptr<Crowd> crowd_;  // null: nobody has a record, as at most of thousands of keys
 };
 
 }  // namespace backoffd::policy

@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace backoffd::policy {
+namespace {
+
+constexpr std::int64_t kHalf = std::int64_t{1} << 31;
+
+}  // namespace
 
 Duration Window::margin(Duration window) { return std::min(kMarginMost, from_seconds(kMarginShare * seconds(window))); }
 
@@ -15,6 +21,7 @@ Window::Window(const Rate& rate, int marks)
   if (static_cast<double>(count_) != rate.count())
     length_ = from_seconds(seconds(length_) * static_cast<double>(count_) / rate.count());
   length_ += margin(length_);
+  while (length_ / tick_ > kHalf) tick_ *= 10;
   marks_.resize(static_cast<std::size_t>((count_ + stride_ - 1) / stride_));
 }
 
@@ -23,11 +30,27 @@ MonoTime Window::next_time(MonoTime now) const {
   // The mark at or after request taken_ - count_. One of the last size() marks, since the last count_ requests hold no
   // more multiples of stride_ than that.
   const std::int64_t mark = (taken_ - count_ + stride_ - 1) / stride_;
-  return std::max(now, marks_[static_cast<std::size_t>(mark) % marks_.size()] + length_);
+  return std::max(now, base_ + tick_ * std::int64_t{marks_[static_cast<std::size_t>(mark) % marks_.size()]} + length_);
+}
+
+// The base follows by half of what a mark can tell, at least a length: what was before it is over.
+Window::Mark Window::mark(MonoTime now) {
+  if (taken_ == 0) base_ = now;
+  std::int64_t ticks = (now - base_ + tick_ - Duration(1)) / tick_;
+  if (ticks > std::numeric_limits<Mark>::max()) {
+    const std::int64_t passed = ticks - kHalf;
+    for (Mark& mark : marks_) mark = static_cast<Mark>(std::max<std::int64_t>(0, mark - passed));
+    base_ += tick_ * passed;
+    ticks -= passed;
+  }
+  return static_cast<Mark>(ticks);
 }
 
 void Window::take(MonoTime now) {
-  if (taken_ % stride_ == 0) marks_[static_cast<std::size_t>(taken_ / stride_) % marks_.size()] = now;
+  if (taken_ % stride_ == 0) {
+    const Mark mark = this->mark(now);
+    marks_[static_cast<std::size_t>(taken_ / stride_) % marks_.size()] = mark;
+  }
   ++taken_;
 }
 

@@ -43,12 +43,19 @@ class Window {
   double per_second() const { return per_second_; }  // as written, without the margin
 
  private:
+  // A start time in half the memory of a MonoTime: ticks since `base_`, which follows. It stands for no time before the
+  // start, and for none later than that by a hundred-millionth of the length.
+  using Mark = std::uint32_t;
+  Mark mark(MonoTime now);
+
   double per_second_;
   std::int64_t count_;   // whole requests ...
   Duration length_;      // ... in this long; a fraction of a request is carried by the length ("0.5/s": 1 in 2 s)
   std::int64_t stride_;  // every stride-th start is marked
   std::int64_t taken_ = 0;
-  std::vector<MonoTime> marks_;  // ring: mark k (start of request k * stride) at k % size
+  Duration tick_{1};
+  MonoTime base_{};
+  std::vector<Mark> marks_;  // ring: mark k (start of request k * stride) at k % size
 };
 
 // Several windows that must all hold ("50/SECOND" and "10000/HOUR").

@@ -104,7 +104,7 @@ class Message {
 class Key {
  public:
   Key(double limit, std::uint64_t seed) : config_(limit_of(limit)), throttle_(config_), random_(seed) {
-    throttle_.learner(learning_, retry_.retry_after_cap);
+    throttle_.learner(learning_, retry_.retry_after_cap, allowances_);
     stand_in();
   }
 
@@ -201,6 +201,7 @@ class Key {
   const LimitConfig config_;
   const LearningConfig learning_;
   const RetryConfig retry_;
+  Allowances allowances_;
   Throttle throttle_;
   Random random_;
   MonoTime latest_ = kZero;

@@ -691,21 +691,48 @@ TEST_F(EngineTest, InShadowTheStatusShowsWhatWouldHoldBesideWhatHolds) {
   EXPECT_GT(status.learner.shadow.avoided, 0u);
 }
 
-TEST_F(EngineTest, AKeyWithAllThatItLearnedIsSmallerThan4KiB) {
+// All that a key may have at once: a provider of its own, full windows, a long block and what was allowed before it,
+// rates announced for every scope, samples, and a queue that was there.
+TEST_F(EngineTest, AsManyKeysAsThereMayBeWithAllThatTheyLearnedAreSmallerThan16MiB) {
   Config config;
-  config.default_limits.limits = {rate("50/SECOND"), rate("10000/HOUR")};
+  config.default_limits.limits = {rate("64/SECOND"), rate("10000/HOUR")};
+  config.learning.probe = false;
   start(config);
   engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on());
   const std::size_t before = mallinfo2().uordblks;
-  constexpr int kKeys = 1000;
+  constexpr int kKeys = 4096;
   for (int i = 0; i < kKeys; ++i) {
-    Plan one = plan(get("a-rather-long-name-of-a-host-" + std::to_string(i) + ".example.org"));
-    first(one);
-    answer(one, 429);
-    Plan waiting = plan(get("a-rather-long-name-of-a-host-" + std::to_string(i) + ".example.org"));
-    EXPECT_EQ(first(waiting).kind, Admission::Kind::queued);
+    const std::string host = "api.a-rather-long-name-of-a-host-" + std::to_string(i) + ".org";
+    const auto exchange = [&](int status, const Hint& hint = {}) {
+      Plan one = plan(get(host));
+      ASSERT_EQ(first(one).kind, Admission::Kind::granted);
+      answer(one, status, hint);
+      release(one);
+    };
+    for (std::uint64_t scope = 1; scope < ScopeTable::kScopes; ++scope) {
+      Hint announced;
+      announced.limit = 50;
+      announced.window = seconds(1);
+      announced.concurrency = 10;
+      announced.scope = scope;
+      exchange(200, announced);
+      now += seconds(1);
+    }
+    Hint pause;
+    pause.retry_after = seconds(7);
+    for (int block = 0; block < 2; ++block) {
+      exchange(429, pause);
+      Plan waiting = plan(get(host));
+      ASSERT_EQ(first(waiting).kind, Admission::Kind::queued);
+      release(waiting);
+      now += seconds(8);
+      exchange(200);
+      now += seconds(1);
+    }
   }
-  EXPECT_LT((mallinfo2().uordblks - before) / kKeys, 4096u);  // 0 where a sanitizer has its own allocator
+  ASSERT_EQ(engine->key_count(), static_cast<std::size_t>(kKeys));
+  EXPECT_LT(mallinfo2().uordblks - before, 16u << 20);  // 0 where a sanitizer has its own allocator
+  RecordProperty("heap_bytes", static_cast<int>(mallinfo2().uordblks - before));
 }
 
 // Several workers on one engine, as the proxy runs it: each advances for all, and hands grants to whom they belong.

@@ -42,7 +42,7 @@ Hint quota(std::int64_t limit, std::int64_t remaining, double reset, std::uint64
 
 struct LearnerTest : testing::Test {
   void start(LearnerLimits limits) {
-    learner = std::make_unique<Learner>(limits);
+    learner = std::make_unique<Learner>(limits, allowances);
     now = MonoTime(std::chrono::seconds(1000));
   }
   LearnerTest() { start({.rate = 10}); }
@@ -66,6 +66,7 @@ struct LearnerTest : testing::Test {
   void pass(double s) { now += from_seconds(s); }
   LearnerStatus status() { return learner->status(now); }
 
+  Allowances allowances;
   std::unique_ptr<Learner> learner;
   MonoTime now;
   Random random{1};
@@ -421,7 +422,7 @@ TEST_F(LearnerTest, AnAnswerToARequestOfAForgottenLearnerIsNoEvidenceOfTheNewOne
   const Sent old = send();
   const Sent refused = send();
   const std::uint64_t numbered = learner->numbered();
-  learner = std::make_unique<Learner>(LearnerLimits{.rate = 10}, numbered);
+  learner = std::make_unique<Learner>(LearnerLimits{.rate = 10}, allowances, numbered);
   const Sent own = send();
   pass(5);
   answer(own, 200, quota(5000, 4879, 1795));
@@ -663,7 +664,7 @@ class Banning : public Provider {
 struct World {
   World(LimitConfig config, Provider& of, int workers, double latency_of = 0.2, std::uint64_t seed = 7)
       : limits(std::move(config)), throttle(limits), provider(of), latency(latency_of), random(seed) {
-    throttle.learner({}, std::chrono::seconds(900));
+    throttle.learner({}, std::chrono::seconds(900), allowances);
     for (int i = 0; i < workers; ++i) idle.push_back(i);
   }
 
@@ -752,6 +753,7 @@ struct World {
   }
 
   LimitConfig limits;
+  Allowances allowances;
   Throttle throttle;
   Provider& provider;
   double latency;
@@ -908,8 +910,9 @@ TEST(Learning, WithAMaximumAboveItThePaceMayRiseAboveTheConfiguredLimit) {
 TEST(Learning, WithoutProbesAReductionStays) {
   Bucket bucket(10, 10);
   LimitConfig config = limit("20/SECOND");
+  Allowances allowances;
   Throttle throttle(config);
-  Learner& learner = throttle.learner({.path = {}, .max_pause = minutes(5), .probe = false}, minutes(15));
+  Learner& learner = throttle.learner({.path = {}, .max_pause = minutes(5), .probe = false}, minutes(15), allowances);
   MonoTime now(std::chrono::seconds(1000));
   Random random(1);
   for (int i = 0; i < 5; ++i) {

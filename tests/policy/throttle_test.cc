@@ -120,7 +120,8 @@ TEST_F(ThrottleTest, LeavingFreesThePlaceAtOnce) {
 TEST_F(ThrottleTest, APausedKeyIsTestedByExactlyOneRequest) {
   Throttle throttle(config);
   Random random(1);
-  Learner& learner = throttle.learner({}, seconds(900));
+  Allowances allowances;
+  Learner& learner = throttle.learner({}, seconds(900), allowances);
   const Throttle::Ask bound{.bound = true, .watched = true};
   const Sent sent = ask(throttle, bound).sent;
   Hint hint;
@@ -140,7 +141,8 @@ TEST_F(ThrottleTest, AnExhaustedKeyAnswersThoseWhoWaitAndThoseWhoCome) {
   config.max_concurrency = 1;
   Throttle throttle(config);
   Random random(1);
-  Learner& learner = throttle.learner({}, seconds(900));
+  Allowances allowances;
+  Learner& learner = throttle.learner({}, seconds(900), allowances);
   const Throttle::Ask bound{.bound = true, .watched = true};
   const Sent sent = ask(throttle, bound).sent;
   ask(throttle, bound);
@@ -251,7 +253,8 @@ class Model {
 TEST_F(ThrottleTest, InShadowNothingWaitsAndWhatWouldHaveWaitedIsCounted) {
   config.limits = {rate("20/SECOND")};
   Throttle throttle(config);
-  Learner& learner = throttle.learner({}, minutes(15));
+  Allowances allowances;
+  Learner& learner = throttle.learner({}, minutes(15), allowances);
   const Throttle::Ask shown{.bound = false, .watched = true, .client = 1, .request_class = 1};
   Random random(1);
   double tokens = 5;  // the provider: 5/s, five at once; asked for 10/s

@@ -104,7 +104,10 @@ TEST(Window, EqualsTheListOfAllStartsWhileEachStartIsMarked) {
     Log log(static_cast<std::int64_t>(limit.count()), kept(limit.window()));
     MonoTime now{};
     for (int i = 0; i < 4000; ++i) {
-      now += from_seconds(random.uniform(0, 1.5 / limit.per_second()));
+      const double pause = random.uniform(0, 1) < 0.01
+                               ? random.uniform(0, 10) * backoffd::policy::seconds(limit.window())
+                               : random.uniform(0, 1.5 / limit.per_second());
+      now += std::chrono::floor<std::chrono::microseconds>(from_seconds(pause));
       ASSERT_EQ(window.next_time(now), log.next_time(now)) << text << " at start " << i;
       if (window.next_time(now) == now) {
         window.take(now);
