@@ -15,6 +15,33 @@ Value rate_or_null(double per_second) {
   return std::isfinite(per_second) && per_second > 0 ? Value(per_second) : Value();
 }
 
+Value show_paused_until(const policy::LearnerStatus& learner, MonoTime now, WallTime wall) {
+  const bool paused = learner.paused_until > now && learner.paused_until != policy::kNever;
+  return paused ? Value(format_time(wall + (learner.paused_until - now))) : Value();
+}
+
+Value show_last_change(const policy::LearnerStatus& learner, MonoTime now, WallTime wall) {
+  Value out;
+  if (learner.reason.empty()) return out;
+  out["at"] = format_time(wall - (now - learner.changed));
+  out["reason"] = learner.reason;
+  return out;
+}
+
+Value show_shadow(const policy::LearnerStatus& shadow, MonoTime now, WallTime wall) {
+  Value out;
+  out["status"] = name(shadow.state);
+  out["reduction_pct"] = shadow.reduction_pct;
+  out["effective_limit"] = rate_or_null(shadow.effective_rate);
+  out["max_concurrency"] = shadow.concurrency > 0 ? Value(shadow.concurrency) : Value();
+  out["paused_until"] = show_paused_until(shadow, now, wall);
+  out["last_change"] = show_last_change(shadow, now, wall);
+  out["requests"] = shadow.counts.requests;
+  out["held"] = shadow.counts.held;
+  out["avoided"] = shadow.counts.avoided;
+  return out;
+}
+
 Value show_key(const policy::KeyStatus& key, MonoTime now, WallTime wall) {
   const policy::LearnerStatus& learner = key.learner;
   Value out;
@@ -24,21 +51,9 @@ Value show_key(const policy::KeyStatus& key, MonoTime now, WallTime wall) {
   out["recovery_time_estimate"] = rate_or_null(learner.recovery_time_estimate);
   out["configured_limit"] = rate_or_null(key.configured_limit);
   out["effective_limit"] = rate_or_null(key.effective_limit);
-  out["paused_until"] = learner.paused_until > now && learner.paused_until != policy::kNever
-                            ? Value(format_time(wall + (learner.paused_until - now)))
-                            : Value();
-  out["last_change"] = Value();
-  if (!learner.reason.empty()) {
-    out["last_change"]["at"] = format_time(wall - (now - learner.changed));
-    out["last_change"]["reason"] = learner.reason;
-  }
-  if (learner.shadow.requests > 0) {
-    Value& shadow = out["shadow"];
-    shadow["effective_limit"] = rate_or_null(learner.effective_rate);
-    shadow["requests"] = learner.shadow.requests;
-    shadow["held"] = learner.shadow.held;
-    shadow["avoided"] = learner.shadow.avoided;
-  }
+  out["paused_until"] = show_paused_until(learner, now, wall);
+  out["last_change"] = show_last_change(learner, now, wall);
+  if (key.shadow) out["shadow"] = show_shadow(*key.shadow, now, wall);
   out["max_concurrency"] = key.max_concurrency > 0 ? Value(key.max_concurrency) : Value();
   out["in_flight"] = key.in_flight;
   out["queued"] = key.queued;

@@ -86,9 +86,13 @@ std::string key_in_words(std::string_view key, const Value& entry, const Termina
     table.add({"ignored", counted(number("hints_ignored"), "hint") + " that made no sense"});
   }
   if (const Value& shadow = at(entry, {"shadow"}); shadow.object()) {
-    table.add({"in shadow", figure(at(shadow, {"effective_limit"}), "/s") + " would have held " +
+    table.add({"in shadow", "would be " + text_of(at(shadow, {"status"})) + " at " +
+                                figure(at(shadow, {"effective_limit"}), "/s") + "; would have held " +
                                 count(at(shadow, {"held"})) + " of " + counted(at(shadow, {"requests"}), "request") +
                                 " and avoided " + counted(at(shadow, {"avoided"}), "refusal")});
+    if (const Value& change = at(shadow, {"last_change"}); change.object()) {
+      table.add({"", text_of(at(change, {"at"})) + ": " + text_of(at(change, {"reason"}))});
+    }
   }
   return painted(printable(key), Tone::strong, terminal) + ": " +
          painted(printable(status), tone_of_state(status), terminal) + "\n" + table.text(terminal);

@@ -95,7 +95,8 @@ struct Conclusion {
 // One key as an outside reader sees it. Rates in requests per second; 0: none.
 struct KeyStatus {
   std::string key;
-  LearnerStatus learner;
+  LearnerStatus learner;                // what is done
+  std::optional<LearnerStatus> shadow;  // what learning would do, where its gate is in shadow
   double configured_limit = 0;
   double effective_limit = 0;
   int max_concurrency = 0;

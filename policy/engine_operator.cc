@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 namespace backoffd::policy {
 namespace {
@@ -26,6 +27,15 @@ struct Rank {
   }
 };
 
+// Of what was computed in shadow only the provider's own part has happened: its answers.
+LearnerStatus done_in_shadow(const LearnerStatus& computed) {
+  LearnerStatus done;
+  done.state = computed.state == LearnerState::unknown ? LearnerState::unknown : LearnerState::normal;
+  done.consecutive_429s = computed.consecutive_429s;
+  done.recovery_time_estimate = computed.recovery_time_estimate;
+  return done;
+}
+
 // `acts`: learning is no shadow.
 KeyStatus show(const KeyState& key, bool acts, MonoTime now) {
   KeyStatus one;
@@ -34,9 +44,10 @@ KeyStatus show(const KeyState& key, bool acts, MonoTime now) {
   one.max_concurrency = key.limit.max_concurrency;
   if (const Learner* const learner = key.throttle.learner()) {
     one.learner = learner->status(now);
-    if (acts && one.learner.effective_rate > 0) one.effective_limit = one.learner.effective_rate;
-    const int found = acts ? learner->concurrency() : 0;
-    if (found > 0) one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
+    if (!acts) one.shadow = std::exchange(one.learner, done_in_shadow(one.learner));
+    if (one.learner.effective_rate > 0) one.effective_limit = one.learner.effective_rate;
+    if (const int found = one.learner.concurrency; found > 0)
+      one.max_concurrency = one.max_concurrency > 0 ? std::min(one.max_concurrency, found) : found;
   }
   one.in_flight = key.throttle.in_flight();
   one.queued = key.throttle.queued();

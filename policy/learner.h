@@ -63,7 +63,8 @@ struct LearnerStatus {
   MonoTime changed{};                 // the last change ...
   std::string reason;                 // ... why, on what evidence, and what comes next, in words
   double effective_rate = 0;          // requests/s that learning allows; 0: any
-  ShadowCounts shadow;
+  int concurrency = 0;                // requests at once that it allows; 0: any
+  ShadowCounts counts;                // of requests that it was only shown
 };
 
 // Grows when figures of LearnedKey come to mean something else. An older one's figures are a start for this one; a
@@ -216,9 +217,9 @@ class Learner {
   void resume(const Sent& test, bool long_block, double now);
   void soft_event(double lost, double now);
   void hard_event(const Sent& test, double lost, double now);
-  bool found_concurrency(double now);
   Allowance* allowance() const { return allowances_.find(allowance_id_); }
   void forget_allowance() { allowance_id_ = Allowances::kNone; }
+  bool found_concurrency(double now);
   void trial_failed(double lost, double now);
   bool keep_within_allowance(double lost, double now);
   void cut_after_long_block(double lost, double now);
@@ -239,8 +240,8 @@ class Learner {
 
   // --- constant after construction ---
   LearnerLimits limits_;
-  double top_;  // the pace never goes above
   Allowances& allowances_;
+  double top_;  // the pace never goes above
   std::uint64_t numbered_before_;
 
   // --- pace ---

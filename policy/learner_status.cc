@@ -111,7 +111,8 @@ LearnerStatus Learner::status(MonoTime now) const {
   else
     status.reason = reason(t);
   status.effective_rate = effective_rate(now);
-  status.shadow = shadow_;
+  status.concurrency = concurrency_.cap();
+  status.counts = shadow_;
   status.state = state(now);
   return status;
 }

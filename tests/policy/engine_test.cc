@@ -256,7 +256,8 @@ TEST_F(EngineTest, RefusalPausesTheKeyOnlyWhereTheGateIsOn) {
     release(a);
     EXPECT_EQ(first(b, 2).kind, mode == GateMode::on ? Admission::Kind::queued : Admission::Kind::granted);
     EXPECT_EQ(status().learner.consecutive_429s, mode == GateMode::off ? 0 : 1);
-    EXPECT_EQ(status().learner.state, mode == GateMode::off ? LearnerState::unknown : LearnerState::paused);
+    const auto computed = mode == GateMode::shadow ? status().shadow.value() : status().learner;
+    EXPECT_EQ(computed.state, mode == GateMode::off ? LearnerState::unknown : LearnerState::paused);
     EXPECT_EQ(engine->snapshot(now).size(), mode == GateMode::off ? 0u : 1u);
     EXPECT_EQ(status().throttle_answers, 1u);
   }
@@ -683,12 +684,33 @@ TEST_F(EngineTest, InShadowTheStatusShowsWhatWouldHoldBesideWhatHolds) {
     Grants grants;
     engine->release(one, now, grants);
   }
+  Hint pause;
+  pause.retry_after = seconds(30);
+  Plan last = plan(get("api.example.org"));
+  first(last);
+  answer(last, 429, pause);
+
   const KeyStatus status = engine->status(now).at(0);
   EXPECT_EQ(status.effective_limit, 50);
-  EXPECT_LT(status.learner.effective_rate, 50);
-  EXPECT_EQ(status.learner.shadow.requests, 40u);
-  EXPECT_GT(status.learner.shadow.held, 0u);
-  EXPECT_GT(status.learner.shadow.avoided, 0u);
+  EXPECT_EQ(status.learner.state, LearnerState::normal);
+  EXPECT_EQ(status.learner.reduction_pct, 0);
+  EXPECT_EQ(status.learner.paused_until, MonoTime{});
+  EXPECT_EQ(status.learner.reason, "");
+  EXPECT_EQ(status.learner.consecutive_429s, 2);  // what was answered has happened
+  ASSERT_TRUE(status.shadow.has_value());
+  EXPECT_EQ(status.shadow->state, LearnerState::paused);
+  EXPECT_GT(status.shadow->reduction_pct, 0);
+  EXPECT_LT(status.shadow->effective_rate, 50);
+  EXPECT_GT(status.shadow->paused_until, now + seconds(29));
+  EXPECT_NE(status.shadow->reason, "");
+  EXPECT_EQ(status.shadow->counts.requests, 41u);
+  EXPECT_GT(status.shadow->counts.held, 0u);
+  EXPECT_GT(status.shadow->counts.avoided, 0u);
+
+  engine->set_gate(GateId::provider_learning, GateLayer::admin, gate_on());
+  const KeyStatus done = engine->status(now).at(0);
+  EXPECT_EQ(done.learner.state, LearnerState::paused);
+  EXPECT_FALSE(done.shadow.has_value());
 }
 
 // All that a key may have at once: a provider of its own, full windows, a long block and what was allowed before it,

@@ -271,12 +271,12 @@ TEST_F(ThrottleTest, InShadowNothingWaitsAndWhatWouldHaveWaitedIsCounted) {
     throttle.finish();
   }
   const LearnerStatus status = learner.status(now);
-  EXPECT_EQ(status.shadow.requests, 6000u);
+  EXPECT_EQ(status.counts.requests, 6000u);
   EXPECT_NEAR(refused, 3000, 50);
-  EXPECT_GT(status.shadow.held, 2000u);
-  EXPECT_LT(status.shadow.held, 6000u);
-  EXPECT_GT(status.shadow.avoided, 1000u);
-  EXPECT_LE(status.shadow.avoided, status.shadow.held);
+  EXPECT_GT(status.counts.held, 2000u);
+  EXPECT_LT(status.counts.held, 6000u);
+  EXPECT_GT(status.counts.avoided, 1000u);
+  EXPECT_LE(status.counts.avoided, status.counts.held);
   EXPECT_GT(status.effective_rate, 0);
   EXPECT_LT(status.effective_rate, 10);
 }
