@@ -5,16 +5,11 @@
 #include "policy/engine_state.h"
 #include "policy/gate_override.h"
 #include "policy/hash.h"
+#include "policy/method.h"
 #include "policy/text.h"
 
 namespace backoffd::policy {
 namespace {
-
-constexpr std::array<std::string_view, 4> kSafeMethods = {"GET", "HEAD", "OPTIONS", "TRACE"};
-
-bool is_safe(std::string_view method) {
-  return std::find(kSafeMethods.begin(), kSafeMethods.end(), method) != kSafeMethods.end();
-}
 
 // Method and first path segment: the narrowest class of requests that limits are commonly kept for.
 std::uint64_t class_of(const RequestFacts& request) {
@@ -108,6 +103,7 @@ Result<Plan> Engine::plan(const RequestFacts& request, std::uint64_t number, Mon
   plan.retry_policy = plan.contextual_retry.acts() ? RetryPolicy::contextual : RetryPolicy::standard;
   plan.counted = key.limit.count_head || request.method != "HEAD";
   plan.safe_method = is_safe(request.method);
+  plan.idempotent = is_idempotent(request.method) || request.has_idempotency_key;
   plan.role_ = key.throttle.role_of(plan.operation);
   plan.alternates_ = key.config ? &key.config->alternates : nullptr;
   plan.request_class_ = class_of(request);
@@ -139,6 +135,7 @@ Plan Engine::plan_alternate(const Plan& plan, MonoTime now) {
   other.retry_policy = plan.retry_policy;
   other.counted = plan.counted || key.limit.count_head;
   other.safe_method = plan.safe_method;
+  other.idempotent = plan.idempotent;
   other.role_ = key.throttle.role_of(plan.operation);
   other.alternates_ = plan.alternates_;
   other.alternate_ = plan.alternate_ + 1;

@@ -60,7 +60,8 @@ class Plan {
   Arm contextual_retry;
   Arm provider_learning;
   bool counted = true;                      // false: HEAD that count_head leaves out of the rates
-  bool safe_method = false;                 // GET HEAD OPTIONS TRACE: may be tried at an alternate
+  bool safe_method = false;                 // may be tried at an alternate
+  bool idempotent = false;                  // by its method or an Idempotency-Key: may be sent twice
   std::string_view next_alternate() const;  // host to fail over to; empty: none (left)
   const Assignment& assignment(GateId id) const { return enrolment_.assignments[static_cast<std::size_t>(id)]; }
 

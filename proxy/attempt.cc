@@ -30,10 +30,10 @@ void Attempt::start() {
     }
   }
   if (!fresh_) {
-    if (auto kept = worker_.idle_pool.take(origin_.pool_key())) {
+    if (auto idle = worker_.idle_pool.take(origin_.pool_key())) {
       worker_.counters.reused_connections.add();
       reused_ = true;
-      adopt(std::move(kept));
+      adopt(std::move(idle));
       return;
     }
   }
@@ -67,7 +67,10 @@ void Attempt::sent() {
   renew_deadline();
 }
 
-void Attempt::renew_deadline() { stream_->set_deadline(worker_.config.timeouts.response_head); }
+void Attempt::renew_deadline() {
+  const Timeouts& timeouts = worker_.config.timeouts;
+  stream_->set_deadline(phase_ == Phase::answered ? timeouts.stall : timeouts.response_head);
+}
 
 void Attempt::progress() {
   if (phase_ == Phase::awaiting || phase_ == Phase::ready) read_head();

@@ -34,12 +34,12 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
 
   enum class Phase { connecting, ready, awaiting, answered, failed };
 
-  // `fresh`: never a kept connection.
+  // `fresh`: never an idle connection.
   Attempt(Worker& worker, Owner& owner, Origin origin, bool fresh);
   ~Attempt();
 
-  // Takes a kept connection or begins to connect. Calls the owner back from the loop only: where phase() is another
-  // than `connecting` at once (a kept connection, a refused destination), nobody is called.
+  // Takes an idle connection or begins to connect. Calls the owner back from the loop only: where phase() is another
+  // than `connecting` at once (an idle connection, a refused destination), nobody is called.
   void start();
 
   Phase phase() const { return phase_; }
@@ -47,7 +47,8 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
 
   // REQUIRES: ready. The owner has written the head (and maybe more) to stream().
   void sent();
-  // The request went on moving: the response head is due timeouts.response_head after its last byte.
+  // Something moved: the response head is due timeouts.response_head after the request's last byte, and its body, like
+  // what is left of the request then, goes on within timeouts.stall.
   void renew_deadline();
   bool request_begun() const { return stream_ && stream_->bytes_written() > written_before_; }
 
@@ -59,7 +60,7 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
   policy::OutcomeKind failure() const { return failure_; }
   DialError dial_error() const { return dial_error_; }
   const std::string& detail() const { return detail_; }
-  // Failed on a kept connection before a byte of a response: not the origin's word, only a stale connection.
+  // Failed on an idle connection before a byte of a response: not the origin's word, only a stale connection.
   bool stale() const {
     return phase_ == Phase::failed && reused_ && !parser_.started() && failure_ == policy::OutcomeKind::reset;
   }

@@ -2,41 +2,48 @@
 // answer.
 //
 //     start --> queued --> attempting --> relaying --> finished
-//                 ^            |  ^           |
-//                 |            v  |           v (broken body that can be continued)
-//                 +------- backing_off <------+
+//                 ^            |              |
+//                 |            v              v (broken body that can be continued)
+//                 |        backing_off <------+
+//                 |            v
+//                 +------- collecting (an answer held meanwhile is still coming in)
 //
-// A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a Relay. Before the commit point (passed in
+// A tunnel (CONNECT, Upgrade) is `relaying` in a Tunnel instead of a ResponseBody. Before the commit point (passed in
 // pass_commit_point() alone) any answer is possible; after it only more bytes of this one. Owned by the Session;
-// worker's thread.
+// worker's thread. In the order of its life: exchange_admission.cc, exchange.cc (attempts and decisions),
+// exchange_answer.cc (what the client gets), exchange_record.cc (what is told of it).
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "policy/engine.h"
-#include "policy/resume.h"
 #include "proxy/access_log.h"
 #include "proxy/attempt.h"
+#include "proxy/client_watch.h"
 #include "proxy/exchange_info.h"
+#include "proxy/held_answer.h"
 #include "proxy/http/head.h"
-#include "proxy/http/replay_body.h"
-#include "proxy/http/rewrite.h"
 #include "proxy/http/target.h"
-#include "proxy/kept_answer.h"
 #include "proxy/link.h"
 #include "proxy/refusal.h"
-#include "proxy/relay.h"
+#include "proxy/request_id.h"
+#include "proxy/response_body.h"
 #include "proxy/tunnel.h"
+#include "proxy/upload.h"
 
 namespace backoffd::proxy {
 
 struct Worker;
+class AddedFields;
 
-class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owner {
+class Exchange final : public Link,
+                       private Attempt::Owner,
+                       private HeldAnswer::Owner,
+                       private ClientWatch::Owner,
+                       private Tunnel::Owner {
  public:
   class Owner {
    public:
@@ -65,10 +72,10 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
   bool committed() const { return progress_.committed; }
 
   Stage stage() const;
-  ExchangeInfo info() { return {record(), stage()}; }
+  ExchangeInfo info() const { return {record(), stage()}; }
 
  private:
-  enum class State { queued, attempting, backing_off, relaying, finished };
+  enum class State { queued, attempting, backing_off, collecting, relaying, finished };
 
   // --- admission ---
   bool plan();  // false: refused
@@ -83,47 +90,51 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
   void attempt_progress() override;
   void interim(const Head& head) override;
   void move_upload();
-  bool client_owes_body() const;
+  void move_bodies();
   void attempt_failed();
   void no_answer(const policy::Outcome& outcome);
   void answered();
-  void switch_protocols();
   void end_attempt(bool reusable);
-  bool upstream_reusable() const;
+  void release_slot();
 
   // --- decisions ---
   policy::Conclusion conclude(const policy::Outcome& outcome);
   void back_off(const policy::Verdict& verdict);
-  void wait_over();
-  void go_on();
-  bool fail_over();
+  void pause_over();
+  void collect();
+  void held_answer_ended() override;
+  void try_again();  // here or at an alternate
+  bool may_fail_over() const;
+  void move_to_alternate();
   void settle_for_less(policy::Reason reason, const Refusal& refusal, std::optional<policy::Duration> retry_after);
 
   // --- the answer ---
   void pass_commit_point(int status, std::string_view verdict);
-  void commit(const Head& head, Framing framing, policy::Reason reason, std::optional<policy::Duration> retry_after);
-  void commit_kept(policy::Reason reason, std::optional<policy::Duration> retry_after);
+  void add_own_fields(AddedFields& added, std::optional<policy::Duration> retry_after);
+  void commit(const Head& head, Framing client_framing, policy::Reason reason,
+              std::optional<policy::Duration> retry_after);
+  void commit_held(policy::Reason reason, std::optional<policy::Duration> retry_after);
   void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
               policy::Reason reason = policy::Reason::none);
+  Owner::After after_whole_answer() const;
+
   void open_tunnel();
+  void switch_protocols();
   void start_tunnel();
   void tunnel_ended(std::string_view why) override;
+
   void relay();
   void resumed();  // the head of a continuing attempt has come
   void body_broken(std::string detail);
   void leave_broken(policy::Reason reason);
   void break_off(std::string_view verdict);
-  void absorb_kept();
 
-  // --- the end ---
-  void watch_while_waiting();
-  void watch_client();
-  void client_gone();
-  Owner::After after_whole_answer() const;
+  void client_gone() override;
   void finish(Owner::After after);
-  AccessRecord record();  // as it stands; its views live as long as the exchange
-  void write_log();
-  std::string_view request_id();
+
+  // --- what is told of it ---
+  AccessRecord record() const;  // as it stands; its views live as long as the exchange
+  void account();
 
   // constant after construction
   Worker& worker_;
@@ -132,40 +143,34 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
   const std::string_view client_name_;
   const Target* const within_;
   const std::uint64_t number_;
+  const RequestId id_;
   const policy::MonoTime started_;
-  Head request_;
-  bool keep_alive_;  // what the client's request asks for
+  const Head request_;
 
+  bool keep_alive_;      // after the answer; at first what the client's request asks for
   Target target_;        // its path is a view into request_
   std::string upgrade_;  // protocol the client asks to switch to, one we let pass
   State state_ = State::queued;
-  ReplayBody upload_;
+  Upload upload_;
   policy::Plan plan_;
   policy::Progress progress_;
   int attempts_before_ = 0;  // at hosts the exchange failed over from
   std::unique_ptr<Attempt> attempt_;
   Framing framing_;                        // of the attempt's response
   const Refusal* last_failure_ = nullptr;  // of the last attempt that ended without an answer
-  std::unique_ptr<KeptAnswer> kept_;       // the last answer, while something better is tried
-  bool absorbing_ = false;                 // attempt_ still delivers into kept_
-  bool overdue_ = false;                   // ... and what comes next waits for it
+  std::unique_ptr<HeldAnswer> held_;       // the last answer, while something better is tried
   bool to_alternate_ = false;              // what comes next is a failover
-  std::unique_ptr<Relay> relay_;
+  std::unique_ptr<ResponseBody> body_;     // committed; further attempts can only continue it
   std::unique_ptr<Tunnel> tunnel_;
-  std::unique_ptr<policy::ResumePoint> resume_;
-  std::uint64_t broke_at_ = 0;  // bytes delivered when the body last broke
-  bool continuing_ = false;     // the attempt under way continues a broken body
-  Framing client_framing_;
-  Timer wait_;   // between attempts
-  Timer watch_;  // of a client that may have left
-  int probes_ = 0;
-  bool sent_continue_ = false;
+  Timer pause_;  // between attempts
+  ClientWatch watch_;
 
   // for the log
   struct {
     policy::WallTime start{};
     int status = 0;
     std::string_view verdict;
+    std::string detail;
     policy::Ending ending = policy::Ending::whole;
     std::string_view shadow;
     std::uint64_t bytes_out = 0;
@@ -175,8 +180,6 @@ class Exchange final : public Link, private Attempt::Owner, private Tunnel::Owne
     policy::Duration head{};
   } record_;
   policy::MonoTime waiting_since_{};
-  std::array<char, 16> id_{};
-  std::string verdict_detail_;
 };
 
 }  // namespace backoffd::proxy

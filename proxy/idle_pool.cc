@@ -5,6 +5,11 @@
 
 namespace backoffd::proxy {
 
+bool may_carry_another(const Head& response, const Framing& framing, const Stream& stream) {
+  return framing.kind != Framing::Kind::until_close && response.wants_keep_alive() && stream.in_size() == 0 &&
+         !stream.read_ended() && !stream.write_failed() && stream.flushed();
+}
+
 // Watches one connection while nobody uses it. What happens on it ends it: a close, an unsolicited response, the idle
 // deadline; not what TLS says to itself (a session ticket).
 class IdlePool::Idle final : private Stream::Owner {

@@ -9,9 +9,15 @@
 #include <unordered_map>
 
 #include "proxy/config.h"
+#include "proxy/http/framing.h"
+#include "proxy/http/head.h"
 #include "proxy/net/stream.h"
 
 namespace backoffd::proxy {
+
+// The response that ended on `stream` leaves it fit for another request (RFC 9112 9.3, 9.6). What lies behind a
+// complete response was asked for by nobody.
+bool may_carry_another(const Head& response, const Framing& framing, const Stream& stream);
 
 class IdlePool {
  public:

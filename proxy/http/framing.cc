@@ -69,4 +69,10 @@ FramingResult frame_response(const Head& head, std::string_view method) {
   return result;
 }
 
+Framing framing_for_client(const Framing& upstream, int client_minor_version) {
+  if (client_minor_version < 1 && upstream.kind == Framing::Kind::chunked) return {Framing::Kind::until_close, 0};
+  if (client_minor_version >= 1 && upstream.kind == Framing::Kind::until_close) return {Framing::Kind::chunked, 0};
+  return upstream;
+}
+
 }  // namespace backoffd::proxy

@@ -29,4 +29,8 @@ FramingResult frame_request(const Head& head);
 // `method`: of the request that is answered. Chunked together with Content-Length is refused too.
 FramingResult frame_response(const Head& head, std::string_view method);
 
+// How a response's body goes to a client of HTTP/1.`client_minor_version`. One that ends with its connection becomes
+// chunked where the client understands that: then its end can be told from a break.
+Framing framing_for_client(const Framing& upstream, int client_minor_version);
+
 }  // namespace backoffd::proxy

@@ -159,6 +159,15 @@ TEST(Contextual, AFailoverIsTriedAtTheAlternateByTheProxy) {
   EXPECT_TRUE(has_line(two.other.seen()[0], "Host: " + two.other.authority()));
 }
 
+// The operator has named the alternates, and an API that asks who is there asks it at each of its hosts.
+TEST(Contextual, AnAlternateGetsTheClientsCredentials) {
+  Alternate two({gives(failure(429))}, {gives(ok("there"))});
+  two.play.get("/", std::string(kResolve) + "Authorization: Bearer a\r\nCookie: b=c\r\n");
+  ASSERT_EQ(1u, two.other.seen().size());
+  EXPECT_TRUE(has_line(two.other.seen()[0], "Authorization: Bearer a"));
+  EXPECT_TRUE(has_line(two.other.seen()[0], "Cookie: b=c"));
+}
+
 TEST(Contextual, AFailoverAfterBrokenConnectionsGoesToTheAlternateToo) {
   Alternate two({closes_after("")}, {gives(ok("there"))});
   EXPECT_EQ("4", field_of(two.play.get("/", kResolve), "Backoffd-Attempts"));

@@ -267,7 +267,7 @@ TEST(Retry, TheLastAnswerIsRelayedWhole) {
 }
 
 // The first attempt is answered so, all later ones break before an answer.
-std::string kept_answer(const Turn& answered, std::string_view method = "GET", const Change& change = {}) {
+std::string held_answer(const Turn& answered, std::string_view method = "GET", const Change& change = {}) {
   Turns play({answered, closes_after("")}, all_of({attempts(3), change ? change : Change([](ProxySettings&) {})}));
   Peer client = play.client(std::string(method) + " http://{}/ HTTP/1.1\r\nHost: {}\r\n\r\n");
   const std::string response = client.read_response(method == "HEAD");
@@ -278,46 +278,46 @@ std::string kept_answer(const Turn& answered, std::string_view method = "GET", c
 }
 
 TEST(Retry, AnAnswerIsBetterThanNoneLater) {
-  const std::string response = kept_answer(closes_after(failure(503, "X-Why: b\r\n", "busy")));
+  const std::string response = held_answer(closes_after(failure(503, "X-Why: b\r\n", "busy")));
   EXPECT_EQ(503, status_of(response));
   EXPECT_EQ("b", field_of(response, "X-Why"));
   EXPECT_EQ("busy", body_of(response));
   EXPECT_TRUE(is_complete_response(response)) << response;
 }
 
-TEST(Retry, AKeptChunkedAnswerComesWhole) {
-  const std::string response = kept_answer(
+TEST(Retry, AHeldChunkedAnswerComesWhole) {
+  const std::string response = held_answer(
       closes_after("HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbus\r\n1\r\ny\r\n0\r\n\r\n"));
   EXPECT_EQ(503, status_of(response));
   EXPECT_EQ("busy", body_of(response));
   EXPECT_TRUE(is_complete_response(response)) << response;
 }
 
-TEST(Retry, AKeptAnswerThatEndsWithItsConnectionComesWhole) {
-  const std::string response = kept_answer(closes_after("HTTP/1.1 503 Busy\r\n\r\nbusy"));
+TEST(Retry, AHeldAnswerThatEndsWithItsConnectionComesWhole) {
+  const std::string response = held_answer(closes_after("HTTP/1.1 503 Busy\r\n\r\nbusy"));
   EXPECT_EQ(503, status_of(response));
   EXPECT_EQ("busy", body_of(response));
   EXPECT_TRUE(is_complete_response(response)) << response;
 }
 
-TEST(Retry, AKeptAnswerToHeadHasItsLengthAndNoBody) {
-  const std::string response = kept_answer(closes_after("HTTP/1.1 503 Busy\r\nContent-Length: 1234\r\n\r\n"), "HEAD");
+TEST(Retry, AHeldAnswerToHeadHasItsLengthAndNoBody) {
+  const std::string response = held_answer(closes_after("HTTP/1.1 503 Busy\r\nContent-Length: 1234\r\n\r\n"), "HEAD");
   EXPECT_EQ(503, status_of(response));
   EXPECT_EQ("1234", field_of(response, "Content-Length"));
   EXPECT_EQ("", body_of(response));
 }
 
-TEST(Retry, AKeptAnswerWithoutABodyStaysOne) {
-  const std::string response = kept_answer(closes_after("HTTP/1.1 204 No Content\r\nX-Why: b\r\n\r\n"), "GET",
+TEST(Retry, AHeldAnswerWithoutABodyStaysOne) {
+  const std::string response = held_answer(closes_after("HTTP/1.1 204 No Content\r\nX-Why: b\r\n\r\n"), "GET",
                                            [](ProxySettings& s) { s.policy.retry.statuses = {204}; });
   EXPECT_EQ(204, status_of(response));
   EXPECT_EQ("b", field_of(response, "X-Why"));
   EXPECT_EQ("", field_of(response, "Content-Length"));
 }
 
-TEST(Retry, AKeptAnswerMayTakeItsTime) {
+TEST(Retry, AHeldAnswerMayTakeItsTime) {
   const std::string response =
-      kept_answer(closes_slowly({"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n", "b", "u", "s", "y"}));
+      held_answer(closes_slowly({"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\n", "b", "u", "s", "y"}));
   EXPECT_EQ(503, status_of(response));
   EXPECT_EQ("busy", body_of(response));
 }
@@ -332,13 +332,13 @@ TEST(Retry, ALastAnswerLargerThanTheBufferIsRelayedWhole) {
   EXPECT_TRUE(body == body_of(response));
 }
 
-TEST(Retry, AnAnswerTooLargeToKeepDoesNotStopTheRetry) {
+TEST(Retry, AnAnswerTooLargeToHoldDoesNotStopTheRetry) {
   Turns play({gives(failure(503, "", std::string(300 << 10, 'x'))), gives(ok("x"))},
              [](ProxySettings& s) { s.proxy.limits.body_buffer = 16 << 10; });
   expect_second_attempt(play, play.get());
 }
 
-TEST(Retry, TheClientsConnectionIsKeptAfterAKeptAnswer) {
+TEST(Retry, TheClientsConnectionIsKeptAfterAHeldAnswer) {
   Turns play({closes_after(failure(503)), closes_after(""), gives(ok("x"))}, attempts(2));
   Peer client = play.client("GET http://{}/a HTTP/1.1\r\nHost: {}\r\n\r\nGET http://{}/b HTTP/1.1\r\nHost: {}\r\n\r\n");
   EXPECT_EQ(503, status_of(client.read_response()));

@@ -133,11 +133,11 @@ Play::Script answers_early() {
 }
 
 TEST(Upload, AnUploadThatMovesIsNoStall) {
-  Turns play(std::vector<Play::Script>{answers_early()}, stall(500));
+  Turns play(std::vector<Play::Script>{answers_early()}, stall(1000));
   Peer client = play.client(std::string(kPutHead) + "\r\n");
   const std::string head = client.read_head();
   for (const char* byte : {"b", "o", "d", "y"}) {
-    usleep(200000);
+    usleep(300000);
     client.send(byte);
   }
   EXPECT_EQ("ok", client.read_exactly(2)) << head;
