@@ -191,9 +191,13 @@ class Engine {
   TrialStatus trial(GateId id, const Resources& resources, MonoTime now) const;
   std::vector<KeyArms> arm_figures(GateId id, FigureWindow window, MonoTime now) const;  // by key
   std::vector<KeyStatus> status(MonoTime now) const;                                     // by key
-  // At most so many of them, for people: those that are held back first, then those with something to do, then those
-  // with the most requests. The others, of which a client can make very many, cost next to nothing.
-  std::vector<KeyStatus> status(MonoTime now, std::size_t most) const;
+  // At most so many of them. The others, of which a client can make very many, cost next to nothing. The mutex is taken
+  // for a few at a time: exchanges go on in between.
+  enum class Foremost {
+    in_need,  // for people: those that are held back, then those with something to do, then the busiest
+    busiest,  // those with the most requests
+  };
+  std::vector<KeyStatus> status(MonoTime now, std::size_t most, Foremost which = Foremost::in_need) const;
   std::size_t key_count() const;
   bool reset(std::string_view key, MonoTime now);        // forgets what was learned; false: no such key
   std::vector<LearnedKey> snapshot(MonoTime now) const;  // what is worth keeping over a restart

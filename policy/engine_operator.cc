@@ -7,6 +7,9 @@
 namespace backoffd::policy {
 namespace {
 
+// Keys whose status is written while exchanges wait.
+constexpr std::size_t kShownAtOnce = 32;
+
 // How much a key matters to a person.
 struct Rank {
   bool held_back = false;
@@ -14,7 +17,8 @@ struct Rank {
   std::uint64_t requests = 0;
   const KeyState* key = nullptr;
 
-  static Rank of(const KeyState& key, MonoTime now) {
+  static Rank of(const KeyState& key, Engine::Foremost which, MonoTime now) {
+    if (which == Engine::Foremost::busiest) return {false, false, key.counters.requests, &key};
     const Learner* const learner = key.throttle.learner();
     const LearnerState state = learner ? learner->state(now) : LearnerState::unknown;
     return {state != LearnerState::unknown && state != LearnerState::normal,
@@ -93,22 +97,32 @@ std::vector<GateStatus> Engine::gates() const {
 
 std::vector<KeyStatus> Engine::status(MonoTime now) const { return status(now, SIZE_MAX); }
 
-std::vector<KeyStatus> Engine::status(MonoTime now, std::size_t most) const {
+std::vector<KeyStatus> Engine::status(MonoTime now, std::size_t most, Foremost which) const {
   State& state = *state_;
-  std::vector<KeyStatus> all;
+  std::vector<ProviderKey> chosen;
   {
     const std::lock_guard lock(state.mutex);
     now = state.forward(now);
-    const bool acts = state.gate(GateId::provider_learning).effective().mode != GateMode::shadow;
     std::vector<Rank> ranks;
     ranks.reserve(state.keys.size());
-    state.keys.each([&](const KeyState& key) { ranks.push_back(Rank::of(key, now)); });
+    state.keys.each([&](const KeyState& key) { ranks.push_back(Rank::of(key, which, now)); });
     if (ranks.size() > most) {
       std::nth_element(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(most), ranks.end(), std::greater());
       ranks.resize(most);
     }
-    all.reserve(ranks.size());
-    for (const Rank& rank : ranks) all.push_back(show(*rank.key, acts, now));
+    chosen.reserve(ranks.size());
+    for (const Rank& rank : ranks) chosen.push_back({std::string(rank.key->provider), std::string(rank.key->host)});
+  }
+  std::vector<KeyStatus> all;
+  all.reserve(chosen.size());
+  for (std::size_t i = 0; i < chosen.size();) {
+    const std::size_t end = std::min(i + kShownAtOnce, chosen.size());
+    const std::lock_guard lock(state.mutex);
+    const bool acts = state.gate(GateId::provider_learning).effective().mode != GateMode::shadow;
+    for (; i < end; ++i) {
+      const KeyState* const key = state.keys.find(chosen[i].provider, chosen[i].host);
+      if (key != nullptr) all.push_back(show(*key, acts, now));  // null: it has just gone
+    }
   }
   std::sort(all.begin(), all.end(), [](const KeyStatus& a, const KeyStatus& b) { return a.key < b.key; });
   return all;

@@ -290,6 +290,10 @@ TEST_F(EngineTest, OfManyKeysThoseThatMatterMostAreShown) {
   for (const KeyStatus& key : engine->status(now, 4)) shown.push_back(key.key.substr(key.key.find('@') + 1));
   EXPECT_EQ(shown, (std::vector<std::string>{host(3), host(5), host(98), host(99)}));
   EXPECT_EQ(engine->status(now, 1).at(0).learner.state, LearnerState::paused);
+  shown.clear();
+  for (const KeyStatus& key : engine->status(now, 2, Engine::Foremost::busiest)) shown.push_back(key.key);
+  EXPECT_EQ(shown.size(), 2U);
+  EXPECT_TRUE(shown.at(0).ends_with(host(98)) && shown.at(1).ends_with(host(99)));
 }
 
 TEST_F(EngineTest, TheProviderComesFromTheConfigTheHeaderOrTheHost) {
