@@ -133,8 +133,8 @@ Keys<Config> experiment_keys() {
       threshold("settle", Span(0s, 1h), &Thresholds::settle,
                 "an exchange is compared this long after it began, so that failing fast is not failing more"),
       key<Config>(
-          "gates.webhook", Word("http URL", check_webhook), [](auto& c) -> auto& { return c.admin.webhook; },
-          "what a guard does is sent there, as JSON by POST; empty: nowhere"),
+          "gates.webhook", Word("http(s) URL", check_webhook), [](auto& c) -> auto& { return c.admin.webhook; },
+          "what a guard does is sent there, as JSON by POST, again where that fails for a while; empty: nowhere"),
   };
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "admin/resource_watch.h"
 #include "admin/webhook.h"
@@ -23,6 +24,10 @@ class GateWatch {
             std::function<void()> changed, std::unique_ptr<Webhook> webhook);
 
   void start() { on_tick(); }  // at once: experiments begin now
+  // None: there is no webhook.
+  std::optional<WebhookCounts> webhook_counts() const {
+    return webhook_ ? std::optional(webhook_->counts()) : std::nullopt;
+  }
   policy::Resources resources(policy::GateId id) const { return resources_.resources(id); }
 
  private:

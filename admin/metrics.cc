@@ -182,12 +182,9 @@ constexpr OfKey kOfKey[] = {
 
 std::string_view provider_of(const KeyStatus& key) { return std::string_view(key.key).substr(0, key.key.rfind('@')); }
 
-void add_keys(Families& families, std::vector<KeyStatus>& keys, policy::MonoTime now) {
+void add_keys(Families& families, const std::vector<KeyStatus>& keys, std::size_t count, policy::MonoTime now) {
   families.begin(Type::gauge, "keys", "Keys (provider@host) known now.");
-  families.sample(static_cast<double>(keys.size()));
-  const auto busier = [](const KeyStatus& a, const KeyStatus& b) { return a.requests > b.requests; };
-  std::stable_sort(keys.begin(), keys.end(), busier);
-  if (keys.size() > kMostKeySeries) keys.resize(kMostKeySeries);
+  families.sample(static_cast<double>(count));
   for (const OfKey& of : kOfKey) {
     families.begin(of.type, of.name, of.help);
     for (const KeyStatus& key : keys)
@@ -270,6 +267,14 @@ void add_interception(Families& families, const proxy::Interceptor* interceptor,
   families.sample(interceptor ? static_cast<double>(interceptor->pass_through().entries(now).size()) : 0);
 }
 
+void add_webhook(Families& families, const WebhookCounts& counts) {
+  families.begin(Type::counter, "webhook_messages_total", "Messages of guards to the webhook, by what became of them.");
+  families.sample(static_cast<double>(counts.delivered), {{"result", "delivered"}});
+  families.sample(static_cast<double>(counts.lost), {{"result", "lost"}});
+  families.begin(Type::counter, "webhook_retries_total", "Further tries to deliver one.");
+  families.sample(static_cast<double>(counts.retries));
+}
+
 void add_limits(Families& families, const MetricsSource& source) {
   families.begin(Type::gauge, "client_connections_limit", "Client connections that may be open at once.");
   families.sample(static_cast<double>(source.connection_limit));
@@ -307,14 +312,15 @@ void add_process(Families& families) {
 
 }  // namespace
 
-std::string metrics_text(MetricsSource source) {
+std::string metrics_text(const MetricsSource& source) {
   Families families;
   add_process(families);
   add_workers(families, source.workers);
   add_limits(families, source);
-  add_keys(families, source.keys, source.now);
+  add_keys(families, source.keys, source.key_count, source.now);
   add_gates(families, source.gates);
   add_arms(families, source.gates);
+  if (source.webhook) add_webhook(families, *source.webhook);
   add_interception(families, source.interceptor, source.now);
   return families.text();
 }

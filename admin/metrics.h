@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/webhook.h"
 #include "policy/arm_figures.h"
 #include "policy/engine.h"
 #include "policy/time.h"
@@ -30,12 +31,14 @@ struct MetricsSource {
   std::vector<const proxy::Counters*> workers = {};  // added up
   std::uint64_t connection_limit = 0;                // of clients
   bool draining = false;
-  std::vector<policy::KeyStatus> keys = {};
+  std::vector<policy::KeyStatus> keys = {};  // those with series of their own
+  std::size_t key_count = 0;                 // of all keys
   std::vector<GateFigures> gates = {};
   policy::MonoTime now{};
   const proxy::Interceptor* interceptor = nullptr;  // null: nothing is intercepted
   std::optional<bool> learning_kept = {};           // what is learned reaches its file; none: it has none
+  std::optional<WebhookCounts> webhook = {};        // none: there is none
 };
-std::string metrics_text(MetricsSource source);
+std::string metrics_text(const MetricsSource& source);
 
 }  // namespace backoffd::admin

@@ -20,18 +20,21 @@ std::vector<GateFigures> figures_of(const policy::Engine& engine, policy::MonoTi
 
 }  // namespace
 
-void add_metrics_route(Router& router, policy::Engine& engine, proxy::Server& server, const LearningStore* learning) {
-  router.add("GET", "/metrics", [&engine, &server, learning](const Request&, const std::string&) {
+void add_metrics_route(Router& router, policy::Engine& engine, proxy::Server& server, const LearningStore* learning,
+                       const WebhookCountsOf& webhook) {
+  router.add("GET", "/metrics", [&engine, &server, learning, webhook](const Request&, const std::string&) {
     const auto now = proxy::Loop::now();
     Response response;
     response.body = metrics_text({.workers = server.counters(),
                                   .connection_limit = server.config().limits.connections,
                                   .draining = server.draining(),
-                                  .keys = engine.status(now),
+                                  .keys = engine.status(now, kMostKeySeries, policy::Engine::Foremost::busiest),
+                                  .key_count = engine.key_count(),
                                   .gates = figures_of(engine, now),
                                   .now = now,
                                   .interceptor = server.interceptor(),
-                                  .learning_kept = learning ? std::optional(learning->keeps()) : std::nullopt});
+                                  .learning_kept = learning ? std::optional(learning->keeps()) : std::nullopt,
+                                  .webhook = webhook()});
     response.content_type = kMetricsType;
     return response;
   });

@@ -4,7 +4,6 @@
 #include "admin/exchanges_route.h"
 #include "admin/interception_route.h"
 #include "admin/learning_route.h"
-#include "admin/metrics_route.h"
 #include "admin/state_route.h"
 #include "admin/web_route.h"
 
@@ -22,7 +21,7 @@ Router all_routes(const RouteSources& sources) {
   add_interception_routes(router, sources.config, server.interceptor());
   sources.feed.add_routes(router);
   add_exchange_routes(router, server, sources.callers, sources.loop);
-  add_metrics_route(router, sources.engine, server, sources.learning);
+  add_metrics_route(router, sources.engine, server, sources.learning, sources.webhook);
   add_web_routes(router);
   return router;
 }

@@ -7,6 +7,7 @@
 #include "admin/event_feed.h"
 #include "admin/gates_route.h"
 #include "admin/learning_store.h"
+#include "admin/metrics_route.h"
 #include "admin/router.h"
 #include "policy/engine.h"
 #include "proxy/net/loop.h"
@@ -25,6 +26,7 @@ struct RouteSources {
   const LearningStore* learning;  // null: nothing is kept over a restart
   std::function<void()> drain;    // as add_state_routes() has it
   ResourcesOf resources;
+  WebhookCountsOf webhook;
 };
 Router all_routes(const RouteSources& sources);
 

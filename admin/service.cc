@@ -89,7 +89,8 @@ Router Service::routes() {
                      .loop = loop_,
                      .learning = learning_ ? &*learning_ : nullptr,
                      .drain = [this] { drain("POST /drain"); },
-                     .resources = [this](policy::GateId id) { return gate_watch_->resources(id); }});
+                     .resources = [this](policy::GateId id) { return gate_watch_->resources(id); },
+                     .webhook = [this] { return gate_watch_->webhook_counts(); }});
 }
 
 policy::Result<bool> Service::watch_gates() {

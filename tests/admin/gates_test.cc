@@ -205,12 +205,13 @@ TEST(GateKeys, GuardRampAndThresholdsAreRead) {
 
 TEST(GateKeys, WhatCannotBeIsTold) {
   for (const char* gates :
-       {R"("webhook": "https://a.example/")", R"("webhook": "http://u@a.example/")",
+       {R"("webhook": "ftp://a.example/")", R"("webhook": "https://u@a.example/")",
         R"("webhook": "http://a.example:0x/")", R"("webhook": "http://a b/")", R"("thresholds": {"alpha": 0})",
         R"("thresholds": {"alpha": 2})", R"("thresholds": {"sucess_drop": 0.1})"}) {
     EXPECT_EQ(read_settings(std::string("{\"gates\": {") + gates + "}}", {}).problems.size(), 1u) << gates;
   }
-  for (const char* url : {"", "http://a.example", "http://a.example/x?y=z", "http://[::1]:8080/hook"}) {
+  for (const char* url :
+       {"", "http://a.example", "http://a.example/x?y=z", "http://[::1]:8080/hook", "https://a.example/hook"}) {
     EXPECT_TRUE(read_settings(std::string(R"({"gates": {"webhook": ")") + url + "\"}}", {}).problems.empty()) << url;
   }
 }

@@ -75,7 +75,8 @@ TEST(OpenApi, DescribesEveryRouteAndNothingElse) {
                                     .loop = loop,
                                     .learning = nullptr,
                                     .drain = [] {},
-                                    .resources = [](policy::GateId) { return policy::Resources(); }});
+                                    .resources = [](policy::GateId) { return policy::Resources(); },
+                                    .webhook = [] { return std::optional<WebhookCounts>(); }});
   const auto routes = router.routes();
   const Operations known(routes.begin(), routes.end());
   EXPECT_EQ(known.size(), routes.size()) << "a route is there twice";
