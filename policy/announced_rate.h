@@ -16,9 +16,7 @@ class AnnouncedRate {
  public:
   // REQUIRES: requests > 0, window > 0.
   void told(double requests, double window, double now) {
-    const bool spaced = window <= learning::kPacedWindow;
-    rate_ = std::max(learning::kFloor, requests / window);
-    behind_ = spaced ? std::min(1 / rate_, learning::kCatchUp) : (requests - 1) / rate_;
+    if (static_cast<float>(requests) != requests_ || static_cast<float>(window) != window_) since_ = now;
     requests_ = static_cast<float>(requests);
     window_ = static_cast<float>(window);
     believed_until_ =
@@ -29,26 +27,31 @@ class AnnouncedRate {
     if (now > believed_until_) *this = {};
   }
 
-  bool known() const { return rate_ > 0; }
+  bool known() const { return requests_ > 0; }
+  double since() const { return since_; }  // it was told
   double requests() const { return requests_; }
   double window() const { return window_; }
 
   double next_time(double now) const { return std::max(now, next_); }
   void sent(double now) {
-    if (known()) next_ = std::max(next_, now - behind_) + 1 / rate_;
+    if (known()) next_ = std::max(next_, now - behind()) + 1 / rate();
   }
 
   // The pace that it holds requests to now; infinity: none.
   double pace(double now) const {
-    const bool holds = known() && (window_ <= learning::kPacedWindow || next_ > now);
-    return holds ? rate_ : std::numeric_limits<double>::infinity();
+    const bool holds = known() && (is_pace() || next_ > now);
+    return holds ? rate() : std::numeric_limits<double>::infinity();
   }
 
  private:
-  double rate_ = 0;    // requests per second; 0: none is known
-  double behind_ = 0;  // seconds that sending may lie behind and catch up
-  float requests_ = 0;
+  bool is_pace() const { return window_ <= learning::kPacedWindow; }
+  double rate() const { return std::max(learning::kFloor, static_cast<double>(requests_) / window_); }
+  // Seconds that sending may lie behind and catch up.
+  double behind() const { return is_pace() ? std::min(1 / rate(), learning::kCatchUp) : (requests_ - 1) / rate(); }
+
+  float requests_ = 0;  // 0: none is known
   float window_ = 0;
+  double since_ = 0;
   double believed_until_ = 0;
   double next_ = 0;  // earliest next start
 };

@@ -293,7 +293,8 @@ void Learner::adjust_in_shared_pool(double now) {
     case SharedPool::Turn::left:
       strikes_.forget();
       prober_.restart(now, 1);
-      break;
+      set_pace(pace, Change::pool_left, now);
+      return;
   }
   set_pace(pace, Change::shared_pool, now);
 }

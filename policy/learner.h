@@ -159,6 +159,7 @@ class Learner {
     concurrency_found,
     transient,
     shared_pool,
+    pool_left,
     raised,
     restored,
     calm
@@ -167,7 +168,7 @@ class Learner {
     Change what = Change::none;
     float a = 0, b = 0;  // its figures: before and after, or a wait, or a count
     float measured = 0;  // the limit that was measured
-    int refusals = 0;    // of the event it follows from
+    int refusals = 0;    // that it follows from
     double at = 0;
   };
   struct Event {  // the limit event under way
@@ -233,8 +234,13 @@ class Learner {
   int used_up_scope(double now) const;
   int binding_quota(double now) const;
   int binding_rate(double now) const;
-  std::string reason_of_announced(double now) const;
+  struct Announcement {
+    std::string text;  // empty: none holds requests back
+    double since = 0;
+  };
+  Announcement announcement(double now) const;
   std::string reason(double now) const;
+  std::string in_scope_only() const;
   std::string outlook(double now) const;
   void add_recovery_time(double seconds);
 

@@ -208,8 +208,12 @@ void Learner::set_pace(double pace, Change change, double now) {
 }
 
 void Learner::note(Change change, double a, double b, double now) {
-  noted_ = {
-      .what = change, .a = static_cast<float>(a), .b = static_cast<float>(b), .refusals = event_.answers, .at = now};
+  // Strikes of one refusal each are the evidence where an event by itself would not have been.
+  noted_ = {.what = change,
+            .a = static_cast<float>(a),
+            .b = static_cast<float>(b),
+            .refusals = std::max(event_.answers, strikes_.count()),
+            .at = now};
   ++version_;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "policy/learner.h"
 #include "policy/learning_constants.h"
@@ -25,6 +26,16 @@ std::string print(const char* format, Args... args) {
   std::array<char, 160> text;
   std::snprintf(text.data(), text.size(), format, args...);
   return text.data();
+}
+
+// Three digits, and all of those before the point.
+std::string figure(double value) { return print(std::abs(value) < 1000 ? "%.3g" : "%.0f", value); }
+
+std::string a_second(double rate) { return figure(rate) + "/s"; }
+
+// "cut from 10/s to 9/s"
+std::string from_to(const char* verb, double from, double to) {
+  return std::string(verb) + " from " + a_second(from) + " to " + a_second(to);
 }
 
 }  // namespace
@@ -104,12 +115,10 @@ LearnerStatus Learner::status(MonoTime now) const {
       used_up == ScopeTable::kNone ? 0 : quotas_[static_cast<std::size_t>(used_up)].blocked_until();
   const double until = std::max(mode_ == Mode::hold ? hold_until_ : 0.0, quota_until);
   if (until > t) status.paused_until = time_at(until);
-  status.changed = time_at(noted_.at);
-  status.reason = quota_until > hold_until_ || mode_ == Mode::open ? reason_of_announced(t) : std::string();
-  if (!status.reason.empty())
-    status.changed = now;
-  else
-    status.reason = reason(t);
+  Announcement announced = quota_until > hold_until_ || mode_ == Mode::open ? announcement(t) : Announcement();
+  const bool by_provider = !announced.text.empty();
+  status.changed = time_at(by_provider ? announced.since : noted_.at);
+  status.reason = by_provider ? std::move(announced.text) : reason(t);
   status.effective_rate = effective_rate(now);
   status.concurrency = concurrency_.cap();
   status.counts = shadow_;
@@ -127,68 +136,81 @@ LearnerState Learner::state(MonoTime now) const {
   return answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
 }
 
-// What the provider announces, where that is what holds requests back now.
-std::string Learner::reason_of_announced(double now) const {
+// What the provider announces, where that is what holds requests back now, and since when.
+Learner::Announcement Learner::announcement(double now) const {
   if (const int scope = used_up_scope(now); scope != ScopeTable::kNone) {
     const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
     const double wait = quota.blocked_until() - now;
     std::string text = print("the quota of %.0f is used up for %.0f s", quota.limit(), quota.reset() - now);
     if (quota.reset() - now > wait + 1) text += print("; one request asks again in %.0f s", wait);
-    return text + (quota.for_long(now) ? "; answering at once" : "");
+    return {text + (quota.for_long(now) ? "; answering at once" : ""), quota.since()};
   }
   if (const int scope = binding_quota(now); scope != ScopeTable::kNone) {
     const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
-    return print("%.0f of a quota of %.0f are left for %.0f s; the last tenth is spread over them", quota.left(),
-                 quota.limit(), quota.reset() - now);
+    return {print("%.0f of a quota of %.0f are left for %.0f s; the last tenth is spread over them", quota.left(),
+                  quota.limit(), quota.reset() - now),
+            quota.since()};
   }
   if (const int scope = binding_rate(now); scope != ScopeTable::kNone) {
     const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)];
-    return print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window());
+    return {print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window()), rate.since()};
   }
-  return "";
+  return {};
+}
+
+// What is learned may be of one class of requests or one named quota.
+std::string Learner::in_scope_only() const {
+  return narrow_ == ScopeTable::kNone ? "" : "; for the part of the host that refused";
 }
 
 std::string Learner::reason(double now) const {
   const double a = noted_.a;
   const double b = noted_.b;
-  const int n = noted_.refusals;
-  const char* const refusals = n == 1 ? "refusal" : "refusals";
+  const std::string refusals = print(noted_.refusals == 1 ? "%d refusal" : "%d refusals", noted_.refusals);
   switch (noted_.what) {
     case Change::none:
       return "";
     case Change::refused:
-      return print("refused at %.3g/s; testing with one request after %.3g s", b, a);
+      return "refused at " + a_second(b) + "; testing with one request after " + figure(a) + " s" + in_scope_only();
     case Change::paused:
-      return print("the provider asked for a pause of %.4g s", a);
+      return "the provider asked for a pause of " + figure(a) + " s" + in_scope_only();
     case Change::exhausted:
-      return print("the provider asked to come back in %.6g s%s; answering at once", a,
-                   a >= seconds(limits_.retry_after_cap) ? " or later (retry.retry_after_cap)" : "");
+      return "the provider asked to come back in " + figure(a) + " s" +
+             (a >= seconds(limits_.retry_after_cap) ? " or later (retry.retry_after_cap)" : "") +
+             "; answering at once" + in_scope_only();
     case Change::cut_measured:
-      return print("limit measured at %.3g/s from %d %s, cut from %.3g/s to %.3g/s", noted_.measured, n, refusals, a,
-                   b) +
+      return "limit measured at " + a_second(noted_.measured) + " from " + refusals + ", " + from_to("cut", a, b) +
              outlook(now);
     case Change::cut_ladder:
-      return print("cut from %.3g/s to %.3g/s after %d %s, no limit measured yet", a, b, n, refusals) + outlook(now);
+      return from_to("cut", a, b) + " after " + refusals + ", no limit measured yet" + outlook(now);
     case Change::cut_safe:
-      return print("back from %.3g/s to %.3g/s, which held for a minute before", a, b) + outlook(now);
+      return from_to("back", a, b) + ", which held for a minute before" + outlook(now);
     case Change::cut_ban:
-      return print("cut from %.3g/s to %.3g/s after a long block", a, b) + outlook(now);
+      return from_to("cut", a, b) + " after a long block" + outlook(now);
     case Change::allowance:
-      return print("limit measured at %.3g/s from what was accepted between bans, %s from %.3g/s to %.3g/s",
-                   noted_.measured, b > a ? "raised" : "cut", a, b) +
-             outlook(now);
+      return "limit measured at " + a_second(noted_.measured) + " from what was accepted between bans, " +
+             from_to(b > a ? "raised" : "cut", a, b) + outlook(now);
     case Change::probe_refused:
-      return print("a trial at %.3g/s was refused; the pace stays %.3g/s", a, b) + outlook(now);
+      return "a trial at " + a_second(a) + " was refused; the pace stays " + a_second(b) + outlook(now);
     case Change::concurrency_found:
       return print("the provider allows %.0f requests at once", a) + outlook(now);
     case Change::transient:
       return "a refusal by itself; the pace stays" + outlook(now);
     case Change::shared_pool:
-      return print("refusals do not follow our pace; going by what is accepted, now %.3g/s", b);
+      return "refusals do not follow our pace; going by what is accepted, now " + a_second(b);
+    case Change::pool_left:
+      return "refusals follow our pace again; going on at " + a_second(b) + outlook(now);
     case Change::raised:
-      return print("raised from %.3g/s to %.3g/s after a clean trial", a, b) + outlook(now);
-    case Change::restored:
-      return print("restored with %.1f %% reduction", a) + outlook(now);
+      return from_to("raised", a, b) + " after a clean trial" + outlook(now);
+    case Change::restored: {
+      std::string text = "restored";
+      if (a >= kShown) text += print(" with %.1f %% reduction", a);
+      if (b > 0) {
+        text += "; the provider asked to come back, " + figure(b) + " s were left";
+        if (mode_ == Mode::hold && event_.exhausted) text += "; answering at once";
+      }
+      return text + outlook(now);
+    }
     case Change::calm:
       return "no refusal for ten minutes at the full pace";
   }
@@ -199,7 +221,7 @@ std::string Learner::reason(double now) const {
 std::string Learner::outlook(double now) const {
   if (mode_ != Mode::open || pace_ >= top_ - 1e-9 || shared_pool_.active()) return "";
   if (!limits_.probe) return "; higher paces are not tried (learning.probe)";
-  if (prober_.probing()) return print("; trying %.3g/s", pace_ * prober_.gain());
+  if (prober_.probing()) return "; trying " + a_second(pace_ * prober_.gain());
   if (prober_.next() > 1e17) return "";
   const double wait = prober_.next() - now;
   return wait > 0.5 ? print("; probing again in %.0f s", wait) : std::string("; probing again once requests wait");
@@ -250,7 +272,7 @@ void Learner::restore(const LearnedKey& key, Duration age, MonoTime now) {
   }
   last_event_ = pace_since_ = confirmed_ = t;
   prober_.begin(t + Prober::rest(std::min(pace_, 1e9)));
-  note(Change::restored, reduction, 0, t);
+  note(Change::restored, reduction, std::max(0.0, paused), t - std::max(0.0, seconds(age)));
 }
 
 }  // namespace backoffd::policy

@@ -36,6 +36,8 @@ class Quota {
   bool used_up(double now) const { return running(now) && left_ <= 0 && now < blocked_until_; }
   double blocked_until() const { return blocked_until_; }
   bool for_long(double now) const { return used_up(now) && for_long_; }
+  // When it began to hold requests back, or to hold them back otherwise.
+  double since() const { return since_; }
 
   // The pace that it holds requests to now, while its last tenth is spread; infinity: none.
   double pace(double now) const {
@@ -56,6 +58,7 @@ class Quota {
       blocked_until_ = std::min(reset_ + learning::kResetMargin, now + learning::kQuotaTestEvery);
       for_long_ = false;
     }
+    look(now);
     return ++number_;
   }
 
@@ -86,6 +89,7 @@ class Quota {
     else
       limit_ = std::max(limit_, static_cast<float>(*hint.remaining));
     window_ = hint.window ? static_cast<float>(seconds(*hint.window)) : std::max(window_, static_cast<float>(t));
+    look(now);
   }
 
   // Two classes of requests that report the same quota with the same reset use one quota.
@@ -96,15 +100,24 @@ class Quota {
   }
 
  private:
+  enum class Holds : std::uint8_t { nobody, spread, all };
+
+  void look(double now) {
+    const Holds holds = used_up(now) ? Holds::all : spread(now) ? Holds::spread : Holds::nobody;
+    if (holds != holds_) since_ = now;
+    holds_ = holds;
+  }
   bool spread(double now) const {
     return running(now) && left_ > 0 && window_ > learning::kLeastWindow && left_ < learning::kReserve * limit_;
   }
 
   double reset_ = 0;  // 0: nothing known
   double blocked_until_ = 0;
+  double since_ = 0;
   float left_ = 0;
   float limit_ = 0;
   float window_ = 0;
+  Holds holds_ = Holds::nobody;
   bool coarse_ = false;
   bool for_long_ = false;
   std::uint64_t number_ = 0;

@@ -332,11 +332,84 @@ TEST_F(LearnerTest, ARetryAfterOfHoursIsRememberedAtTheCapAndAnsweredAtOnce) {
   sequential(429, retry_after(53578));
   EXPECT_EQ(status().state, LearnerState::exhausted);
   EXPECT_EQ(status().reduction_pct, 0);
-  EXPECT_EQ(status().reason,
-            "the provider asked to come back in 900 s or later (retry.retry_after_cap); answering at once");
+  EXPECT_EQ(
+      status().reason,
+      "the provider asked to come back in 900 s or later (retry.retry_after_cap); answering at once; for the part "
+      "of the host that refused");
   const auto until = learner->exhausted_until(learner->scope_of(kWorks), now);
   ASSERT_TRUE(until);
   EXPECT_NEAR(seconds(*until - now), 900, 1);
+}
+
+TEST_F(LearnerTest, TheLadderNamesTheStrikesThatItRestsOn) {
+  for (int i = 0; i < 3; ++i) {
+    sequential(429);
+    sequential(200);
+  }
+  EXPECT_EQ(status().reason.find("cut from 10/s to 9/s after 3 refusals, no limit measured yet"), 0u)
+      << status().reason;
+}
+
+TEST_F(LearnerTest, APauseOfTheWholeHostNamesNoPart) {
+  sequential(429, retry_after(2), kWorks);
+  pass(3);
+  EXPECT_EQ(status().reason, "the provider asked for a pause of 2 s; for the part of the host that refused");
+  sequential(200, {}, kWorks);
+  sequential(429, retry_after(7), kAuthors);
+  EXPECT_EQ(status().reason, "the provider asked for a pause of 7 s");
+}
+
+TEST_F(LearnerTest, FiguresAreWrittenOut) {
+  start({.rate = 2000});
+  pass(5);
+  sequential(200);
+  pass(5);
+  sequential(429);
+  EXPECT_EQ(status().reason.find("refused at 2000/s; "), 0u) << status().reason;
+  start({.rate = 10});
+  LearnedKey key;
+  key.paused_seconds = 123456;
+  learner->restore(key, {}, now);
+  EXPECT_NE(status().reason.find("86400 s"), std::string::npos) << status().reason;  // a day is believed
+}
+
+TEST_F(LearnerTest, WhatIsRestoredIsOfTheTimeItWasKeptAndSaysWhatItIs) {
+  LearnedKey key;
+  key.paused_seconds = 700;
+  learner->restore(key, std::chrono::seconds(100), now);
+  EXPECT_EQ(status().state, LearnerState::exhausted);
+  EXPECT_EQ(status().reason, "restored; the provider asked to come back, 600 s were left; answering at once");
+  EXPECT_EQ(status().changed, now - std::chrono::seconds(100));
+  start({.rate = 10});
+  key = {};
+  key.reduction_pct = 20;
+  learner->restore(key, {}, now);
+  EXPECT_EQ(status().reason.find("restored with 20.0 % reduction"), 0u) << status().reason;
+}
+
+TEST_F(LearnerTest, AnAnnouncementIsAsOldAsItIs) {
+  Hint rate;
+  rate.limit = 2;
+  rate.window = std::chrono::seconds(1);
+  pass(5);
+  sequential(200, rate);
+  const MonoTime told = now;
+  for (int i = 0; i < 10; ++i) sequential(200, rate);
+  EXPECT_EQ(status().reason, "the provider announces 2 requests in 1 s");
+  EXPECT_NEAR(seconds(status().changed - told), 0, 1e-3);
+
+  start({.rate = 10});
+  sequential(200, quota(60, 6, 60));
+  sequential(200, quota(60, 5, 60));
+  const MonoTime spread = now;
+  pass(10);
+  EXPECT_EQ(status().reason.find("5 of a quota of 60 are left"), 0u) << status().reason;
+  EXPECT_NEAR(seconds(status().changed - spread), 0, 0.05);  // the request that left so few
+  sequential(200, quota(60, 0, 40));
+  const MonoTime used_up = now;
+  pass(20);
+  EXPECT_EQ(status().reason.find("the quota of 60 is used up"), 0u) << status().reason;
+  EXPECT_NEAR(seconds(status().changed - used_up), 0, 1e-3);
 }
 
 TEST_F(LearnerTest, AResetAFewSecondsAwayBindsNobody) {
