@@ -140,6 +140,7 @@ policy::Result<Command> parse_command_line(std::vector<std::string> arguments) {
     command.gate = std::move(*order);
   } else if (cli.compare->parsed()) {
     command.kind = Command::Kind::compare;
+    command.window = static_cast<policy::FigureWindow>(index_of(policy::kFigureWindowNames, flags.window));
     command.gate.gate = policy::parse_gate(flags.gate);
   } else if (cli.learning->parsed() || flags.status) {
     command.kind = Command::Kind::learning;

@@ -12,6 +12,7 @@
 #include "admin/learning_command.h"
 #include "admin/output.h"
 #include "admin/tool_environment.h"
+#include "policy/arm_figures.h"
 #include "policy/result.h"
 
 namespace backoffd::admin {
@@ -42,6 +43,7 @@ struct Command {
   policy::Duration patience{};            // of each call to a running proxy
   std::optional<policy::Duration> watch;  // how often to look; none: once
   GateOrder gate;                         // with Kind::gate, and the gate of Kind::compare
+  policy::FigureWindow window{};          // with Kind::compare
   LearningOrder learning;                 // with Kind::learning
   bool wait = false;                      // with Kind::drain
   std::vector<std::string> program;       // with Kind::exec: what to run, and the next one

@@ -6,6 +6,7 @@
 #include "admin/completion.h"
 #include "admin/tool_environment.h"
 #include "admin/units.h"
+#include "policy/arm_figures.h"
 #include "policy/gate.h"
 
 namespace backoffd::admin {
@@ -128,6 +129,8 @@ CLI::App* add_compare(CLI::App& app, Flags& flags) {
   CLI::App* compare =
       add_watching(app, flags, "compare", "both arms of a gate side by side, and what may be said of them");
   one_of(compare->add_option("NAME", flags.gate, "which gate"), policy::kGateNames)->required();
+  one_of(compare->add_option("--window", flags.window, "time that the arms' figures are of (since_flip)"),
+         policy::kFigureWindowNames);
   return compare;
 }
 

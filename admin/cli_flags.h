@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "admin/config_reader.h"
+#include "policy/arm_figures.h"
 #include "policy/result.h"
 
 namespace backoffd::admin {
@@ -25,6 +26,7 @@ struct Flags {
   std::optional<double> percentage;
   std::vector<double> ramp;
   bool replace = false;
+  std::string window = std::string(name(policy::FigureWindow::since_flip));
   std::string key;
   bool wait = false;
   std::string ca_action, shell, env_format = "sh";

@@ -14,7 +14,9 @@ ValueWords words_of(const std::string& type) {
     const std::string word = type.substr(begin, end - begin);
     value.files = value.files || word == "FILE";
     value.folders = value.folders || word == "DIR";
-    const auto is_small = [](char c) { return (c >= 'a' && c <= 'z') || c == '-' || c == '_'; };
+    const auto is_small = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    };
     if (std::all_of(word.begin(), word.end(), is_small)) value.words.push_back(word);
     begin = end + 1;
   }

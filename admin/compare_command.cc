@@ -50,10 +50,14 @@ std::string effects_table(const Value& comparison, const Terminal& terminal) {
   return table.text(terminal) + "With " + figure(sure, " %") + " confidence at every look.\n\n";
 }
 
-std::string arms_table(const Value& comparison, const Terminal& terminal) {
-  TextTable table({{"SINCE THE FLIP", Kind::elastic}, {"CONTROL", Kind::number}, {"TREATMENT", Kind::number}});
+std::string arms_table(const Value& comparison, policy::FigureWindow window, const Terminal& terminal) {
+  constexpr std::array<const char*, policy::kFigureWindowNames.size()> kTitles = {"LAST 5 MIN", "LAST HOUR",
+                                                                                  "SINCE THE FLIP"};
+  const char* const title_of_all = kTitles[static_cast<std::size_t>(window)];
+  TextTable table({{title_of_all, Kind::elastic}, {"CONTROL", Kind::number}, {"TREATMENT", Kind::number}});
+  const Value& arms = at(comparison, {"windows", name(window)});
   const auto both = [&](const char* title, auto show) {
-    table.add({title, show(at(comparison, {"arms", "control"})), show(at(comparison, {"arms", "treatment"}))});
+    table.add({title, show(at(arms, {"control"})), show(at(arms, {"treatment"}))});
   };
   const auto member = [&](const char* title, const char* name, auto show) {
     both(title, [&](const Value& arm) { return show(at(arm, {name})); });
@@ -82,7 +86,8 @@ std::string arms_table(const Value& comparison, const Terminal& terminal) {
   return table.text(terminal);
 }
 
-std::string in_words(const std::string& name, const Value& comparison, const Terminal& terminal) {
+std::string in_words(const std::string& name, const Value& comparison, policy::FigureWindow window,
+                     const Terminal& terminal) {
   const std::string verdict = text_of(at(comparison, {"verdict"}));
   const Value& setting = at(comparison, {"setting"});
   std::string out = painted(name, Tone::strong, terminal) + ": " +
@@ -94,7 +99,7 @@ std::string in_words(const std::string& name, const Value& comparison, const Ter
   out += "It is " + printable(setting_in_words(setting));
   out += text_of(at(setting, {"mode"})) == "off" ? ".\n"
                                                  : ", since " + printable(text_of(at(comparison, {"since"}))) + ".\n";
-  out += "\n" + effects_table(comparison, terminal) + arms_table(comparison, terminal);
+  out += "\n" + effects_table(comparison, terminal) + arms_table(comparison, window, terminal);
   const Value& overridden = at(comparison, {"overridden"});
   const Value& washed_out = at(comparison, {"washed_out"});
   const Value& late = at(comparison, {"late"});
@@ -107,12 +112,13 @@ std::string in_words(const std::string& name, const Value& comparison, const Ter
 
 }  // namespace
 
-CommandResult compare_command(const AdminClient& client, policy::GateId gate, Output output, const Terminal& terminal) {
+CommandResult compare_command(const AdminClient& client, policy::GateId gate, policy::FigureWindow window,
+                              Output output, const Terminal& terminal) {
   const std::string name(policy::name(gate));
   Reply reply = client.get("/gates/" + name + "/comparison", "gate " + name);
   if (!reply) return std::move(reply.failure);
   return {.exit_code = kExitOk,
-          .out = output == Output::json ? std::move(reply.text) : in_words(name, reply.json, terminal),
+          .out = output == Output::json ? std::move(reply.text) : in_words(name, reply.json, window, terminal),
           .complaint = {}};
 }
 

@@ -4,10 +4,13 @@
 #include "admin/admin_client.h"
 #include "admin/output.h"
 #include "admin/terminal.h"
+#include "policy/arm_figures.h"
 #include "policy/gate.h"
 
 namespace backoffd::admin {
 
-CommandResult compare_command(const AdminClient& client, policy::GateId gate, Output output, const Terminal& terminal);
+// `window`: that the figures of the arms are of, for people. What is compared is always since the flip.
+CommandResult compare_command(const AdminClient& client, policy::GateId gate, policy::FigureWindow window,
+                              Output output, const Terminal& terminal);
 
 }  // namespace backoffd::admin

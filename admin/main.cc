@@ -85,7 +85,7 @@ CommandResult ask(const Command& command, const AdminConfig& admin) {
       case Command::Kind::gate:
         return gate_command(client, command.gate, output, terminal);
       case Command::Kind::compare:
-        return compare_command(client, *command.gate.gate, output, terminal);
+        return compare_command(client, *command.gate.gate, command.window, output, terminal);
       case Command::Kind::drain:
         return drain_command(client, command.wait, output);
       case Command::Kind::health:

@@ -185,7 +185,7 @@ class Engine {
   void restore_rollback(GateId id, GuardAct act, MonoTime now);
   std::vector<GateStatus> gates() const;
   // Lets the guards look, and does what they say: to be called once a second or so. Returns what was done. `resources`:
-  // of the process since a gate's experiment began; called without the mutex.
+  // of the process since a gate's flip, whatever stage its ramp has come to; called without the mutex.
   using ResourcesOf = std::function<Resources(GateId id, MonoTime began)>;
   std::vector<std::pair<GateId, GuardAct>> look(const ResourcesOf& resources, MonoTime now);
   TrialStatus trial(GateId id, const Resources& resources, MonoTime now) const;

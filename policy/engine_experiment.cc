@@ -33,6 +33,7 @@ void Engine::State::begin_trials(MonoTime now) {
   for (std::size_t i = 0; i < trials.size(); ++i) {
     if (!trials[i].flipped) continue;
     trials[i].flipped = false;
+    trials[i].began = now;
     const auto id = static_cast<GateId>(i);
     gate(id).clear(GateLayer::guard);
     trials[i].guard.restart(gate(id).effective(), now);
@@ -47,7 +48,6 @@ void Engine::State::begin_trial(GateId id, MonoTime now) {
   if (auto overlay = of.guard.overlay()) gate(id).set(GateLayer::guard, std::move(*overlay));
   of.verdict = GateVerdict::insufficient;
   ++of.number;
-  of.began = now;
   const std::lock_guard lock(figures_mutex);
   experiment(id).restart(of.number, gate(id).effective(), config.experiment.alpha * of.guard.alpha_share(), now);
 }

@@ -24,7 +24,7 @@ struct GateTrial {
   static constexpr std::size_t kMostActs = 16;
 
   std::uint32_t number = 0;
-  MonoTime began{};
+  MonoTime began{};     // by a flip, whatever stage its ramp has come to
   bool flipped = true;  // since then: the next one begins when the time is known
   Guard guard;
   GateVerdict verdict = GateVerdict::insufficient;

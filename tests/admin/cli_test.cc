@@ -213,6 +213,8 @@ TEST(Cli, CommandsThatAsk) {
   EXPECT_EQ(good({"health"}).kind, Command::Kind::health);
   EXPECT_EQ(good({"health"}).patience, 2s);
   EXPECT_EQ(good({"compare", "contextual-retry"}).gate.gate, GateId::contextual_retry);
+  EXPECT_EQ(good({"compare", "contextual-retry"}).window, policy::FigureWindow::since_flip);
+  EXPECT_EQ(good({"compare", "contextual-retry", "--window", "1h"}).window, policy::FigureWindow::hour);
   EXPECT_EQ(good({"drain"}).kind, Command::Kind::drain);
   EXPECT_FALSE(good({"drain"}).wait);
   EXPECT_TRUE(good({"drain", "--wait"}).wait);

@@ -26,6 +26,7 @@ namespace backoffd::admin {
 namespace {
 
 using namespace std::chrono_literals;
+using policy::FigureWindow;
 using policy::GateId;
 using testing::AllOf;
 using testing::ContainsRegex;
@@ -274,11 +275,16 @@ TEST_F(CommandsTest, CompareHasBothArmsAndTheReasons) {
   out(gate_command(client(), {GateId::contextual_retry, setting}, Output::table, kNone));
   request(kGood);
   EXPECT_THAT(
-      out(compare_command(client(), GateId::contextual_retry, Output::table, kNone)),
+      out(compare_command(client(), GateId::contextual_retry, FigureWindow::since_flip, Output::table, kNone)),
       AllOf(StartsWith("contextual-retry: insufficient\n  - "), HasSubstr("It is on for 50 % of requests, since "),
             ContainsRegex("success rate +100.00 % +100.00 %"), HasSubstr("confidence at every look"),
             ContainsRegex("attempts per exchange +[01] +[01]\n")));
-  EXPECT_EQ(*parsed(compare_command(client(), GateId::contextual_retry, Output::json, kNone)).find("gate")->string(),
+  EXPECT_THAT(
+      out(compare_command(client(), GateId::contextual_retry, FigureWindow::five_minutes, Output::table, kNone)),
+      AllOf(HasSubstr("LAST 5 MIN"), ContainsRegex("attempts per exchange +[01] +[01]\n")));
+  EXPECT_EQ(*parsed(compare_command(client(), GateId::contextual_retry, FigureWindow::since_flip, Output::json, kNone))
+                 .find("gate")
+                 ->string(),
             "contextual-retry");
 }
 
@@ -309,7 +315,7 @@ TEST_F(CommandsTest, WhereNoProxyRunsThatIsAnExitCodeOfItsOwn) {
   for (const CommandResult& result :
        {status_command(client(), Output::table, kNone), gate_command(client(), {}, Output::table, kNone),
         learning_command(client(), {}, Output::json, kNone),
-        compare_command(client(), GateId::contextual_retry, Output::json, kNone)}) {
+        compare_command(client(), GateId::contextual_retry, FigureWindow::since_flip, Output::json, kNone)}) {
     EXPECT_EQ(result.exit_code, kExitNoProxy);
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.complaint, "no answer from the admin interface at " + admin_.listen + ": Connection refused");

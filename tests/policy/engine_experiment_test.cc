@@ -65,13 +65,19 @@ class EngineExperiment : public testing::Test {
     return true;
   }
   std::vector<std::pair<GateId, GuardAct>> look() {
-    auto acts = engine.look([](GateId, MonoTime) { return Resources(); }, now);
+    auto acts = engine.look(
+        [this](GateId, MonoTime began) {
+          asked_since = began;
+          return Resources();
+        },
+        now);
     seen.insert(seen.end(), acts.begin(), acts.end());
     return acts;
   }
   TrialStatus trial(GateId id = kRetry) { return engine.trial(id, {}, now); }
   GateStatus status(GateId id = kRetry) { return engine.gates()[static_cast<std::size_t>(id)]; }
 
+  MonoTime asked_since{};
   Engine engine{config(), [](std::string_view host) { return std::string(host); }};
   MonoTime now{1000h};
   std::uint64_t number = 0;
@@ -271,6 +277,7 @@ TEST_F(EngineExperiment, ARampIsInForceAtOnceAndGoesUp) {
   EXPECT_EQ(status().gate.effective().percentage, 10);
   now += 10h;  // nobody asks the time of a gate that no request has met
   EXPECT_TRUE(look().empty());
+  const MonoTime flipped = now;
   EXPECT_DOUBLE_EQ(trial().comparison.alpha, 0.01 / 3);
   for (int i = 0; i < 4000; ++i) finish(plan());
   now += 61min;
@@ -280,6 +287,7 @@ TEST_F(EngineExperiment, ARampIsInForceAtOnceAndGoesUp) {
   EXPECT_EQ(trial().since_flip[0].exchanges + trial().since_flip[1].exchanges, 0u);
   now += 61min;
   EXPECT_TRUE(look().empty());  // nothing is known of this stage
+  EXPECT_EQ(asked_since, flipped) << "what the process needed before the flip, not before this stage";
   for (int i = 0; i < 8000; ++i) finish(plan());
   ASSERT_EQ(look().size(), 1u);
   EXPECT_EQ(status().gate.effective().percentage, 100);
