@@ -19,7 +19,7 @@ ClientWatch::ClientWatch(Stream& client, bool takes_interim, Owner& owner)
 
 void ClientWatch::waits(bool body_unread) {
   waiting_ = true;
-  if (timer_.armed()) return;
+  if (over_ || timer_.armed()) return;
   if (client_.read_ended()) {
     timer_.arm(Duration::zero());
   } else if (body_unread) {
@@ -28,7 +28,7 @@ void ClientWatch::waits(bool body_unread) {
 }
 
 void ClientWatch::client_ended() {
-  if (!timer_.armed()) timer_.arm(waiting_ ? Duration::zero() : kPatienceWhileMoving);
+  if (!over_ && !timer_.armed()) timer_.arm(waiting_ ? Duration::zero() : kPatienceWhileMoving);
 }
 
 // A client that has ended its side may still wait for the answer, or be gone altogether; both look the same until

@@ -23,7 +23,11 @@ class ClientWatch {
   void waits(bool body_unread);
   void moves() { waiting_ = false; }  // it waits no longer
   void client_ended();                // the client sends no more
-  void stop() { timer_.disarm(); }
+  // The answer has begun: from here on writing it tells, and nothing may come in between.
+  void stop() {
+    over_ = true;
+    timer_.disarm();
+  }
 
  private:
   void look();
@@ -33,6 +37,7 @@ class ClientWatch {
   Owner& owner_;
   Timer timer_;
   bool waiting_ = false;
+  bool over_ = false;
   int probes_ = 0;
 };
 

@@ -162,12 +162,7 @@ void Exchange::move_upload() {
       attempt_->renew_deadline();
       return;
     case Upload::Moved::malformed:
-      keep_alive_ = false;
-      if (progress_.committed) {
-        break_off(refusals::kBadBody.name);
-      } else {
-        refuse(refusals::kBadBody, upload_.body().error(), {});
-      }
+      give_up(refusals::kBadBody, upload_.body().error());
       return;
     case Upload::Moved::cut:
       client_gone();
@@ -181,7 +176,7 @@ void Exchange::move_bodies() {
   move_upload();
   if (state_ != State::relaying) return;
   if (attempt_->stream()->timed_out() && upload_.is_owed(*attempt_->stream())) {
-    break_off(refusals::kBodyTimeout.name);
+    give_up(refusals::kBodyTimeout, {});
     return;
   }
   relay();
@@ -197,8 +192,7 @@ void Exchange::attempt_failed() {
     return;
   }
   if (kind == OutcomeKind::head_timeout && upload_.is_owed(*attempt_->stream())) {
-    keep_alive_ = false;
-    refuse(refusals::kBodyTimeout, {}, {});
+    give_up(refusals::kBodyTimeout, {});
     return;
   }
   record_.detail = attempt_->detail();
@@ -210,6 +204,12 @@ void Exchange::attempt_failed() {
   Outcome outcome;
   outcome.kind = kind;
   no_answer(outcome);
+}
+
+void Exchange::bad_response(std::string_view why) {
+  record_.detail = why;
+  last_failure_ = &refusal_of(OutcomeKind::bad_response);
+  no_answer({OutcomeKind::bad_response, 0, {}});
 }
 
 // The attempt ended without an answer that could be relayed.
@@ -236,9 +236,7 @@ void Exchange::answered() {
   }
   const FramingResult framed = frame_response(head, request_.method());
   if (!framed.ok) {
-    record_.detail = framed.error.name;
-    last_failure_ = &refusal_of(OutcomeKind::bad_response);
-    no_answer({OutcomeKind::bad_response, 0, {}});
+    bad_response(framed.error.name);
     return;
   }
   framing_ = framed.framing;
@@ -269,6 +267,7 @@ void Exchange::answered() {
   if (plan_.retry_policy == policy::RetryPolicy::contextual && plan_.operation == policy::Operation::download) {
     body_->let_resume(request_.method(), head);
   }
+  upgrade_.clear();  // this answer has declined it
   commit(head, body_->client_framing(), conclusion.verdict.reason, conclusion.retry_after);
   attempt_->renew_deadline();
   relay();

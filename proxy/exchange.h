@@ -92,6 +92,7 @@ class Exchange final : public Link,
   void move_upload();
   void move_bodies();
   void attempt_failed();
+  void bad_response(std::string_view why);
   void no_answer(const policy::Outcome& outcome);
   void answered();
   void end_attempt(bool reusable);
@@ -128,6 +129,7 @@ class Exchange final : public Link,
   void body_broken(std::string detail);
   void leave_broken(policy::Reason reason);
   void break_off(std::string_view verdict);
+  void give_up(const Refusal& refusal, std::string_view detail);
 
   void client_gone() override;
   void finish(Owner::After after);
@@ -149,7 +151,7 @@ class Exchange final : public Link,
 
   bool keep_alive_;      // after the answer; at first what the client's request asks for
   Target target_;        // its path is a view into request_
-  std::string upgrade_;  // protocol the client asks to switch to, one we let pass
+  std::string upgrade_;  // protocol to switch to, one we let pass, while the client may yet hope for it
   State state_ = State::queued;
   Upload upload_;
   policy::Plan plan_;

@@ -125,10 +125,7 @@ void Exchange::switch_protocols() {
   Head& head = attempt_->head();
   if (upgrade_.empty() || !head.has_token(FieldId::upgrade, upgrade_)) {
     // A switch that nobody asked for (RFC 9110 7.8): what follows is not HTTP and not for this client.
-    record_.detail = "101 that was not asked for";
-    conclude({OutcomeKind::bad_response, 0, {}});
-    end_attempt(false);
-    refuse(refusal_of(OutcomeKind::bad_response), {}, {});
+    bad_response("101 that was not asked for");
     return;
   }
   Outcome outcome;
@@ -230,6 +227,16 @@ void Exchange::break_off(std::string_view verdict) {
   finish(body_->client_framing().kind == Framing::Kind::until_close ? Owner::After::abort : Owner::After::close);
 }
 
+// The exchange ends here whatever its attempts come to, and the client's connection with it.
+void Exchange::give_up(const Refusal& refusal, std::string_view detail) {
+  if (progress_.committed) {
+    break_off(refusal.name);
+  } else {
+    keep_alive_ = false;
+    refuse(refusal, detail, {});
+  }
+}
+
 // --- the client's side ---
 
 void Exchange::client_progress() {
@@ -242,17 +249,12 @@ void Exchange::client_progress() {
     return;
   }
   if (client_.timed_out()) {
-    if (progress_.committed) {
-      break_off(refusals::kExchangeTimeout.name);
-    } else {
-      keep_alive_ = false;
-      refuse(refusals::kExchangeTimeout, {}, {});
-    }
+    give_up(refusals::kExchangeTimeout, {});
     return;
   }
   if (state_ == State::attempting) move_upload();
   if (state_ == State::relaying) move_bodies();
-  if (state_ != State::finished && client_.read_ended() && !progress_.committed) watch_.client_ended();
+  if (state_ != State::finished && client_.read_ended()) watch_.client_ended();
 }
 
 void Exchange::client_gone() {

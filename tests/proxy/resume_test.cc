@@ -224,6 +224,45 @@ const std::string& long_entity() {
   return body;
 }
 
+// Whatever happens behind the commit point, there is one head.
+TEST(Resume, AClientThatSendsNoMoreGetsNothingElseInTheMiddle) {
+  const std::string body = entity(1000);
+  Download play({closes_after(broken(body, 400)), closes_after(""), closes_after(rest(body, 400))});
+  Peer client = play.client(kGet);
+  client.end_write();
+  const std::string response = client.read_all();
+  EXPECT_TRUE(body == body_of(response)) << response;
+  EXPECT_EQ(1, count_of(response, "HTTP/1.1 "));
+}
+
+TEST(Resume, AnUpgradeThatWasAnsweredOtherwiseIsNotAskedForAgain) {
+  const std::string body = entity(1000);
+  const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+  Download play({closes_after(broken(body, 400)), closes_after(switching)});
+  const std::string response =
+      play.all("GET http://{}/a.pdf HTTP/1.1\r\nHost: {}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(1, count_of(response, "HTTP/1.1 "));
+  expect_broken(play, response, 2);
+  EXPECT_EQ("", field_of(play.requests()[1], "Upgrade"));
+}
+
+TEST(Resume, AClientThatOwesItsBodyGetsNoSecondHead) {
+  const std::string body = entity(1000);
+  Turns play(std::vector<Play::Script>{[&](Upstream& origin, Peer& peer) {
+                                         origin.saw(peer.read_head());
+                                         peer.send(broken(body, 400));
+                                       },
+                                       [](Upstream& origin, Peer& peer) {
+                                         origin.saw(peer.read_head());
+                                         peer.read_all();
+                                       }},
+             all_of({contextual(), head_within(100)}));
+  Peer client = play.client("GET http://{}/a.pdf HTTP/1.1\r\nHost: {}\r\nContent-Length: 4\r\n\r\nb");
+  EXPECT_EQ(1, count_of(client.read_all(), "HTTP/1.1 "));
+  EXPECT_NE(std::string::npos, play.log_lines().find(" verdict=client_body_timeout ")) << play.log_lines();
+  EXPECT_EQ(2u, play.requests().size());
+}
+
 TEST(Resume, ALongBodyIsContinuedWhereverItEndsShort) {
   const std::string& body = long_entity();
   for (const std::size_t at :
@@ -291,6 +330,7 @@ TEST(Resume, AnotherOffsetTotalOrEntityDoesNotContinue) {
   expect_not_continued(first, ok(body, "ETag: \"two\"\r\n"));
   expect_not_continued(first, ok(body));
   expect_not_continued(first, failure(416));
+  expect_not_continued(first, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
 TEST(Resume, WithoutAStrongValidatorABreakIsFinal) {
