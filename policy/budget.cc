@@ -4,15 +4,11 @@
 
 namespace backoffd::policy {
 
-RetryBudget::RetryBudget(const BudgetConfig& config)
-    : ratio_(config.ratio),
-      floor_rate_(config.min_per_second),
-      floor_cap_(std::max(kAtOnce, config.min_per_second)),
-      floor_(floor_cap_) {}
+RetryBudget::RetryBudget(const BudgetConfig& config) : config_(config), floor_(floor_cap()) {}
 
 void RetryBudget::roll(MonoTime now) {
   now = std::max(now, rolled_);
-  floor_ = std::min(floor_cap_, floor_ + floor_rate_ * seconds(now - rolled_));
+  floor_ = std::min(floor_cap(), floor_ + config_.min_per_second * seconds(now - rolled_));
   rolled_ = now;
   const std::int64_t bucket = now.time_since_epoch() / kBucket;
   const std::int64_t passed = std::min<std::int64_t>(bucket - current_, kBuckets);
@@ -33,7 +29,7 @@ void RetryBudget::count_request(MonoTime now) {
 
 bool RetryBudget::allows(MonoTime now) {
   roll(now);
-  return sum_.retries + 1.0 <= ratio_ * sum_.requests || floor_ >= 1.0;
+  return sum_.retries + 1.0 <= config_.ratio * sum_.requests || floor_ >= 1.0;
 }
 
 void RetryBudget::spend(MonoTime now) {

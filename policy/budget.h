@@ -3,6 +3,7 @@
 // few requests is no retry at all. A plain value of fixed size; its owner (the Engine) serialises the calls.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -13,7 +14,7 @@ namespace backoffd::policy {
 
 class RetryBudget {
  public:
-  explicit RetryBudget(const BudgetConfig& config);
+  explicit RetryBudget(const BudgetConfig& config);  // REQUIRES: `config` outlives it
 
   // A `now` before that of an earlier call counts as that one: threads read the clock before they get the lock.
   void count_request(MonoTime now);  // a first attempt; retries are not requests, or they would earn more retries
@@ -34,10 +35,10 @@ class RetryBudget {
 
   void roll(MonoTime now);
 
-  double ratio_;
-  double floor_rate_;                       // retries per second that are always allowed ...
-  double floor_cap_;                        // ... and how many of them can be saved up
-  double floor_;                            // of those, what is there at `rolled_`; every retry takes from it
+  double floor_cap() const { return std::max(kAtOnce, config_.min_per_second); }  // retries that can be saved up
+
+  const BudgetConfig& config_;
+  double floor_;                            // retries that are always allowed, at `rolled_`; every one takes from it
   MonoTime rolled_{};                       // time of the last roll()
   std::int64_t current_ = 0;                // number of the bucket that `rolled_` lies in
   std::array<Bucket, kBuckets> buckets_{};  // bucket n lies at n % kBuckets

@@ -54,8 +54,6 @@ void ConcurrencyFinder::found(int cap, double now) {
   refused_ = {};
 }
 
-void ConcurrencyFinder::announced(int cap) { cap_ = good_ = cap; }
-
 void ConcurrencyFinder::forget() {
   cap_ = good_ = 0;
   next_raise_ = std::numeric_limits<double>::infinity();

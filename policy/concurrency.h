@@ -28,7 +28,6 @@ class ConcurrencyFinder {
   bool allows(int in_flight) const { return cap_ == 0 || in_flight < cap_; }
 
   void found(int cap, double now);
-  void announced(int cap);  // by a header: held, never probed
   void forget();
 
   // Raises the cap by one when it has been clean for long enough.

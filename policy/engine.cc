@@ -240,7 +240,7 @@ void Engine::give_back(Plan& plan, MonoTime now) {
   if (plan.place_ == Plan::Place::queued) key.throttle.leave(plan.waiter_, now);
   if (plan.place_ == Plan::Place::granted) {
     if (Learner* const learner = key.throttle.learner()) learner->on_lost(plan.sent_, now);
-    key.throttle.finish();
+    key.throttle.finish(plan.sent_.scope);
   }
   plan.place_ = Plan::Place::outside;
   plan.sent_ = {};

@@ -84,7 +84,7 @@ bool Engine::State::watch(KeyState& key, const Plan& plan, const Outcome& outcom
     else
       learner->on_lost(sent, now);
   }
-  sent = {};  // one answer is one piece of evidence; what comes of its body is none
+  sent.number = 0;  // one answer is one piece of evidence; what comes of its body is none
   return throttled;
 }
 

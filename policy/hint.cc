@@ -86,6 +86,7 @@ class Reader {
   bool read_item(std::string_view item, Quota& quota);
   std::optional<Duration> read_time(std::string_view text, TimeForms forms);
   void complete(Quota& quota) const;
+  void read_rates(const Quota& best);
   std::uint64_t scope() const;
 
   const ResponseFacts& response_;
@@ -331,6 +332,23 @@ std::uint64_t Reader::scope() const {
   return scope;
 }
 
+// Several windows of one quota hold together: besides the quota that says what is left, and without the policy that it
+// is, the lowest rate of the short windows and that of the long ones.
+void Reader::read_rates(const Quota& best) {
+  const auto rate = [](std::int64_t requests, Duration window) {
+    return static_cast<double>(requests) / seconds(window);
+  };
+  const auto consider = [&](const Quota& quota) {
+    if (!quota.unit.empty() || quota.remaining || !quota.limit || !quota.window) return;
+    if (best.remaining && quota.name == best.name && quota.limit == best.limit) return;
+    auto& kept = *quota.window <= kBurstWindow ? hint_.burst : hint_.sustained;
+    if (!kept || rate(*quota.limit, *quota.window) < rate(kept->requests, kept->window))
+      kept = HintRate{*quota.limit, *quota.window};
+  };
+  for (const Quota& quota : families_) consider(quota);
+  for (const Quota& quota : policies_) consider(quota);
+}
+
 Hint Reader::finish() {
   for (std::size_t i = 0; i < limits_.size; ++i) complete(limits_.items[i]);
   complete(families_[kDraft]);
@@ -352,6 +370,7 @@ Hint Reader::finish() {
     }
     consider(policy);
   }
+  read_rates(best);
   hint_.limit = best.limit;
   hint_.remaining = best.remaining;
   hint_.reset = best.reset;

@@ -25,8 +25,9 @@ Learner::Learner(const LearnerLimits& limits, Allowances& allowances, std::uint6
 
 // --- sending ---------------------------------------------------------------------------------------------------------
 
-MonoTime Learner::next_time(int scope, int in_flight, MonoTime now) {
+MonoTime Learner::next_time(int scope, InFlight in_flight, MonoTime now) {
   const double t = at(now);
+  if (!allows(scope, in_flight)) return kNever;
   const double quota_at = announced_next(scope, t);
   const auto later = [&](double when) { return when <= t + learning::kSlack ? now : time_at(when); };
   if (!in_scope(scope)) return later(quota_at);
@@ -38,7 +39,7 @@ MonoTime Learner::next_time(int scope, int in_flight, MonoTime now) {
   if (mode_ == Mode::test) return test_ != 0 ? kNever : later(quota_at);
 
   tick(t);
-  if (!concurrency_.allows(in_flight)) return kNever;
+  if (!concurrency_.allows(in_flight.key)) return kNever;
   return later(std::max(quota_at, paced(t) ? next_ : t));
 }
 
@@ -52,14 +53,32 @@ std::optional<MonoTime> Learner::exhausted_until(int scope, MonoTime now) const 
 }
 
 // What a scope's own answers name; else what is named without one, which is of all others.
-AnnouncedRate* Learner::announced(int scope) const {
-  if (!announced_) return nullptr;
-  AnnouncedRate& own = (*announced_)[static_cast<std::size_t>(scope)];
-  return own.known() ? &own : &(*announced_)[ScopeTable::kRest];
+int Learner::announced_scope(int scope) const {
+  return announced_ && (*announced_)[static_cast<std::size_t>(scope)].known() ? scope : ScopeTable::kRest;
+}
+
+Announced* Learner::announced(int scope) const {
+  return announced_ ? &(*announced_)[static_cast<std::size_t>(announced_scope(scope))] : nullptr;
+}
+
+bool Learner::allows(int scope, InFlight in_flight) const {
+  const Announced* const announced = this->announced(scope);
+  if (announced == nullptr || announced->at_once() == 0) return true;
+  const bool own = announced_scope(scope) != ScopeTable::kRest;
+  return (own ? in_flight.scope : in_flight.key) < announced->at_once();
+}
+
+int Learner::concurrency() const {
+  int least = concurrency_.cap();
+  for (int i = 0; announced_ && i < ScopeTable::kScopes; ++i) {
+    const int at_once = (*announced_)[static_cast<std::size_t>(i)].at_once();
+    if (at_once > 0 && (least == 0 || at_once < least)) least = at_once;
+  }
+  return least;
 }
 
 double Learner::announced_next(int scope, double now) const {
-  const AnnouncedRate* const rate = announced(scope);
+  const Announced* const rate = announced(scope);
   const double at = rate ? rate->next_time(now) : now;
   if (scope == ScopeTable::kRest) return at;
   return std::max(at, quotas_[static_cast<std::size_t>(scope)].next_time(now, last_send_));
@@ -79,7 +98,7 @@ Sent Learner::on_send(std::uint64_t request_class, int in_flight, MonoTime now) 
             .quota_number = scope == ScopeTable::kRest ? 0 : quotas_[static_cast<std::size_t>(scope)].sent(t),
             .scope = narrow(scope),
             .in_flight = narrow(in_flight)};
-  if (AnnouncedRate* const rate = announced(scope)) rate->sent(t);
+  if (Announced* const rate = announced(scope)) rate->sent(t);
   if (!in_scope(scope)) return sent;
 
   if (mode_ == Mode::hold && t + learning::kSlack >= hold_until_) {  // whoever is not bound has not asked
@@ -91,11 +110,11 @@ Sent Learner::on_send(std::uint64_t request_class, int in_flight, MonoTime now) 
   return sent;
 }
 
-Sent Learner::on_shadow_send(std::uint64_t request_class, int in_flight, MonoTime now) {
-  const bool held = next_time(scopes_.of(request_class), in_flight - 1, now) > now;
+Sent Learner::on_shadow_send(std::uint64_t request_class, InFlight before, MonoTime now) {
+  const bool held = next_time(scopes_.of(request_class), before, now) > now;
   const double next = next_;
   ++shadow_.requests;
-  Sent sent = on_send(request_class, in_flight, now);
+  Sent sent = on_send(request_class, before.key + 1, now);
   if (held) {
     next_ = next;  // it would not have started now, and takes the turn of none that would
     sent.held = true;
@@ -110,7 +129,7 @@ void Learner::count_send(double now) {
   last_send_ = now;
   if (Allowance* const known = allowance()) known->sent(now, number_);
   const double r = rate(now);
-  const double catch_up = concurrency_.cap() > 0 ? learning::kCatchUpCapped : std::min(1 / r, learning::kCatchUp);
+  const double catch_up = concurrency() > 0 ? learning::kCatchUpCapped : std::min(1 / r, learning::kCatchUp);
   next_ = std::max(next_, now - catch_up) + 1 / r;
 }
 
@@ -173,8 +192,7 @@ void Learner::on_response(const Sent& sent, int status, const Hint& hint, MonoTi
   }
   ++answers_;
   if (!hint.empty()) read_headers(sent, hint, t);
-  AnnouncedRate* const rate = announced(scopes_.of(sent.request_class));
-  if (rate && !hint.limit) rate->untold(t);
+  read_announced(sent, hint, t);
   if (is_throttle_answer(status, hint))
     on_refusal(sent, named_scope(sent.request_class, hint.scope), hint, t, random);
   else
@@ -187,7 +205,6 @@ void Learner::on_lost(const Sent& sent, MonoTime now) {
 }
 
 void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
-  if (hint.concurrency) concurrency_.announced(static_cast<int>(std::min<std::int64_t>(*hint.concurrency, 1 << 20)));
   if (hint.remaining && hint.reset) {
     if (hint.scope == 0 && scopes_.of(sent.request_class) == ScopeTable::kRest) {
       for (int i = 1; i < ScopeTable::kScopes; ++i) {
@@ -200,11 +217,16 @@ void Learner::read_headers(const Sent& sent, const Hint& hint, double now) {
     Quota& quota = quotas_[static_cast<std::size_t>(scope)];
     quota.read(hint, sent.scope == scope ? sent.quota_number : 0,
                {.believed = seconds(limits_.retry_after_cap), .for_long = seconds(limits_.max_pause)}, now);
-  } else if (!hint.remaining && hint.limit && hint.window) {  // what is left of hours says nothing of a rate (Docker)
-    const int scope = hint.scope == 0 ? ScopeTable::kRest : named_scope(sent.request_class, hint.scope);
-    if (!announced_) announced_ = std::make_unique<AnnouncedRates>();
-    (*announced_)[static_cast<std::size_t>(scope)].told(static_cast<double>(*hint.limit), seconds(*hint.window), now);
   }
+}
+
+void Learner::read_announced(const Sent& sent, const Hint& hint, double now) {
+  const bool names = hint.burst || hint.sustained || hint.concurrency;
+  if (!names && !announced_) return;
+  if (!announced_) announced_ = std::make_unique<AnnouncedByScope>();
+  int scope = announced_scope(scopes_.of(sent.request_class));
+  if (names) scope = hint.scope == 0 ? ScopeTable::kRest : named_scope(sent.request_class, hint.scope);
+  (*announced_)[static_cast<std::size_t>(scope)].read(hint, now);
 }
 
 int Learner::named_scope(std::uint64_t request_class, std::uint64_t named) {

@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "policy/allowances.h"
-#include "policy/announced_rate.h"
+#include "policy/announced.h"
 #include "policy/bans.h"
 #include "policy/concurrency.h"
 #include "policy/hint.h"
@@ -102,6 +102,12 @@ struct Sent {
   bool held = false;           // would have waited, had it been bound
 };
 
+// Requests under way: of the whole key, and of one scope.
+struct InFlight {
+  int key = 0;
+  int scope = 0;
+};
+
 class Learner {
  public:
   // `numbered`: requests that a learner before this one has numbered. Their answers are no evidence of this one's.
@@ -110,7 +116,7 @@ class Learner {
 
   // --- asked by the throttle ---
   // When may the next request of that scope start? now, later, or kNever where only an answer can change it.
-  MonoTime next_time(int scope, int in_flight, MonoTime now);
+  MonoTime next_time(int scope, InFlight in_flight, MonoTime now);
   // Paused longer than max_pause, or a quota used up for longer: when it ends; none where it is not so.
   std::optional<MonoTime> exhausted_until(int scope, MonoTime now) const;
   int scope_of(std::uint64_t request_class) const { return scopes_.of(request_class); }
@@ -119,8 +125,8 @@ class Learner {
   // --- told by the throttle and the engine ---
   // `in_flight` counts this one.
   Sent on_send(std::uint64_t request_class, int in_flight, MonoTime now);
-  // The same for one that is only shown: it starts whatever next_time() says.
-  Sent on_shadow_send(std::uint64_t request_class, int in_flight, MonoTime now);
+  // The same for one that is only shown: it starts whatever next_time() says. `before`: without this one.
+  Sent on_shadow_send(std::uint64_t request_class, InFlight before, MonoTime now);
   void on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random);
   void on_lost(const Sent& sent, MonoTime now);  // the attempt ended without an answer, or was never made
   void on_idle(MonoTime now);                    // nothing waits
@@ -133,7 +139,7 @@ class Learner {
   bool holding() const { return mode_ != Mode::open; }
   double pace() const { return pace_; }  // infinity: none
   std::uint64_t numbered() const { return number_; }
-  int concurrency() const { return concurrency_.cap(); }
+  int concurrency() const;  // requests at once, found or announced of any scope; 0: any
   std::optional<Duration> recovery_estimate(MonoTime now) const;
   LearnerStatus status(MonoTime now) const;
   LearnerState state(MonoTime now) const;             // status().state, at a fraction of its cost
@@ -189,13 +195,16 @@ class Learner {
   bool in_scope(int scope) const { return narrow_ == ScopeTable::kNone || narrow_ == scope; }
   void count_send(double now);
   double rate(double now) const;
-  AnnouncedRate* announced(int scope) const;
+  int announced_scope(int scope) const;
+  Announced* announced(int scope) const;
+  bool allows(int scope, InFlight in_flight) const;
   double announced_next(int scope, double now) const;
   bool paced(double now) const;
   void tick(double now);
   void calm_down(double now);
   bool steady(double now) const;
   // answers
+  void read_announced(const Sent& sent, const Hint& hint, double now);
   void read_headers(const Sent& sent, const Hint& hint, double now);
   double told(const Hint& hint) const;
   void on_refusal(const Sent& sent, int scope, const Hint& hint, double now, Random& random);
@@ -285,8 +294,8 @@ class Learner {
   SharedPool shared_pool_;
   ScopeTable scopes_;
   std::array<Quota, ScopeTable::kScopes> quotas_{};
-  using AnnouncedRates = std::array<AnnouncedRate, ScopeTable::kScopes>;  // [kRest]: by answers that name no scope
-  std::unique_ptr<AnnouncedRates> announced_;                             // since the first one
+  using AnnouncedByScope = std::array<Announced, ScopeTable::kScopes>;  // [kRest]: by answers that name no scope
+  std::unique_ptr<AnnouncedByScope> announced_;                         // since the first one
   int narrow_ = ScopeTable::kNone;  // the scope that the learned state is confined to
   std::uint32_t widened_ = 0;
   double latency_ = 0.2;

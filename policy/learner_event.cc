@@ -12,7 +12,7 @@ namespace backoffd::policy {
 void Learner::begin_event(const Sent& sent, double now) {
   if (!prober_.probing()) shared_pool_.refused();
   if (limit_ <= 0) limit_ = measured_base(now);
-  const AnnouncedRate* const rate = announced(sent.scope);
+  const Announced* const rate = announced(sent.scope);
   event_ = {.began = now,
             .rate = std::min(
                 {pace_ * prober_.gain(), rate ? rate->pace(now) : kInfinity, pace_ < kInfinity ? kInfinity : limit_}),
@@ -161,7 +161,7 @@ void Learner::soft_event(double lost, double now) {
 }
 
 bool Learner::found_concurrency(double now) {
-  if (concurrency_.cap() != 0) return false;
+  if (concurrency() != 0) return false;
   const auto cap = concurrency_.separable();
   if (!cap) return false;
   concurrency_.found(*cap, now);

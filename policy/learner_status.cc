@@ -44,7 +44,7 @@ double Learner::effective_rate(MonoTime now) const {
   double rate = pace_;
   for (const Quota& quota : quotas_) rate = std::min(rate, quota.pace(at(now)));
   if (announced_)
-    for (const AnnouncedRate& announced : *announced_) rate = std::min(rate, announced.pace(at(now)));
+    for (const Announced& announced : *announced_) rate = std::min(rate, announced.pace(at(now)));
   return rate < kInfinity ? rate : 0;
 }
 
@@ -120,7 +120,7 @@ LearnerStatus Learner::status(MonoTime now) const {
   status.changed = time_at(by_provider ? announced.since : noted_.at);
   status.reason = by_provider ? std::move(announced.text) : reason(t);
   status.effective_rate = effective_rate(now);
-  status.concurrency = concurrency_.cap();
+  status.concurrency = concurrency();
   status.counts = shadow_;
   status.state = state(now);
   return status;
@@ -152,7 +152,7 @@ Learner::Announcement Learner::announcement(double now) const {
             quota.since()};
   }
   if (const int scope = binding_rate(now); scope != ScopeTable::kNone) {
-    const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)];
+    const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)].tighter(now);
     return {print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window()), rate.since()};
   }
   return {};

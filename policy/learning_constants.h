@@ -105,7 +105,6 @@ inline constexpr double kCoarseReset = 3;      // a reset this near is told too 
 inline constexpr double kQuotaTestEvery = 60;  // where none should be left one request asks, this often at most
 
 // --- announced rates (announced_rate) ---
-inline constexpr double kPacedWindow = 60;  // a longer window is counted, not paced
 inline constexpr double kAnnouncedWindows =
     4;                                         // that answers may not name a rate until it is forgotten; in seconds ...
 inline constexpr double kAnnouncedLeast = 60;  // ... at least

@@ -8,27 +8,26 @@ ScopeTable::Named ScopeTable::name(std::uint64_t request_class, std::uint64_t na
   if (fresh) {
     for (int i = 1; i < kScopes; ++i) {
       if (i == keep) continue;
-      if (scope == kRest || entries_[static_cast<std::size_t>(i)].used < entries_[static_cast<std::size_t>(scope)].used)
-        scope = i;
+      if (scope == kRest || used_[static_cast<std::size_t>(i)] < used_[static_cast<std::size_t>(scope)]) scope = i;
     }
-    for (Member& member : members_)
-      if (member.scope == scope) member = {};
-    entries_[static_cast<std::size_t>(scope)].id = named != 0 ? named : request_class;
+    for (std::int8_t& of : member_of_)
+      if (of == scope) of = kRest;
+    ids_[static_cast<std::size_t>(scope)] = named != 0 ? named : request_class;
     ++version_;
   }
-  entries_[static_cast<std::size_t>(scope)].used = ++clock_;
+  used_[static_cast<std::size_t>(scope)] = ++clock_;
   if (named != 0 && of(request_class) != scope) join(request_class, scope);
   return {scope, fresh};
 }
 
 void ScopeTable::join(std::uint64_t request_class, int scope) {
   ++version_;
-  for (Member& member : members_) {
-    if (member.scope == kRest || member.request_class != request_class) continue;
-    member.scope = scope;
-    return;
-  }
-  members_[next_member_++ % members_.size()] = {request_class, scope};
+  std::size_t place = kMembers;
+  for (std::size_t i = 0; i < kMembers && place == kMembers; ++i)
+    if (member_of_[i] != kRest && members_[i] == request_class) place = i;
+  if (place == kMembers) place = next_member_++ % kMembers;
+  members_[place] = request_class;
+  member_of_[place] = static_cast<std::int8_t>(scope);
 }
 
 }  // namespace backoffd::policy

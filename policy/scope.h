@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace backoffd::policy {
@@ -21,8 +22,8 @@ class ScopeTable {
 
   // The scope of a request of that class, by what is known now.
   int of(std::uint64_t request_class) const {
-    for (const Member& member : members_)
-      if (member.scope != kRest && member.request_class == request_class) return member.scope;
+    for (std::size_t i = 0; i < kMembers; ++i)
+      if (member_of_[i] != kRest && members_[i] == request_class) return member_of_[i];
     return find(request_class);
   }
 
@@ -38,27 +39,23 @@ class ScopeTable {
   // The class turns out to share that scope. REQUIRES: scope != kRest.
   void join(std::uint64_t request_class, int scope);
 
-  std::uint64_t id(int scope) const { return entries_[static_cast<std::size_t>(scope)].id; }
+  std::uint64_t id(int scope) const { return ids_[static_cast<std::size_t>(scope)]; }
   std::uint32_t version() const { return version_; }  // grows when of() may answer differently
 
  private:
-  struct Entry {
-    std::uint64_t id = 0;
-    std::uint32_t used = 0;  // when it was last named; 0: free
-  };
-  struct Member {
-    std::uint64_t request_class = 0;
-    int scope = kRest;
-  };
+  static constexpr std::size_t kMembers = 8;
 
   int find(std::uint64_t id) const {
     for (int i = 1; i < kScopes; ++i)
-      if (const Entry& entry = entries_[static_cast<std::size_t>(i)]; entry.used != 0 && entry.id == id) return i;
+      if (used_[static_cast<std::size_t>(i)] != 0 && ids_[static_cast<std::size_t>(i)] == id) return i;
     return kRest;
   }
 
-  std::array<Entry, kScopes> entries_{};  // [kRest] is not used
-  std::array<Member, 8> members_{};       // classes that belong to a scope of another name; a ring
+  // Arrays of each figure, not of structures: there are thousands of these tables. [kRest] is not used.
+  std::array<std::uint64_t, kScopes> ids_{};
+  std::array<std::uint32_t, kScopes> used_{};      // when it was last named; 0: free
+  std::array<std::int8_t, kMembers> member_of_{};  // kRest: free
+  std::array<std::uint64_t, kMembers> members_{};  // classes that belong to a scope of another name; a ring
   std::uint32_t next_member_ = 0;
   std::uint32_t clock_ = 0;
   std::uint32_t version_ = 0;

@@ -87,19 +87,23 @@ std::optional<Sent> Throttle::collect(Place place) {
 void Throttle::leave(Place place, MonoTime now) {
   if (const std::optional<Sent> sent = collect(place)) {
     if (learner_) learner_->on_lost(*sent, now);
-    finish();
+    finish(sent->scope);
   }
 }
 
 Sent Throttle::start(const Ask& ask, MonoTime now) {
-  ++in_flight_;
   if (ask.counted) {
     windows_.take(now);
     if (ask.role != kNoRole) roles_[ask.role - 1].take(now);
   }
-  if (!ask.watched || !learner_) return {};
-  return ask.bound ? learner_->on_send(ask.request_class, in_flight_, now)
-                   : learner_->on_shadow_send(ask.request_class, in_flight_, now);
+  Sent sent;
+  if (ask.watched && learner_)
+    sent = ask.bound
+               ? learner_->on_send(ask.request_class, in_flight_ + 1, now)
+               : learner_->on_shadow_send(ask.request_class, under_way(learner_->scope_of(ask.request_class)), now);
+  ++in_flight_;
+  ++in_scope_[static_cast<std::size_t>(sent.scope)];
+  return sent;
 }
 
 // --- the queue's turn ------------------------------------------------------------------------------------------------
@@ -207,7 +211,7 @@ MonoTime Throttle::open_at(const Lane& lane, MonoTime now) {
     at = windows_.next_time(now, learned && learner_->above_configured() ? windows_.fastest() : Windows::kNone);
     if (lane.role != kNoRole) at = std::max(at, roles_[lane.role - 1].next_time(now));
   }
-  return learned ? std::max(at, learner_->next_time(lane.scope, in_flight_, now)) : at;
+  return learned ? std::max(at, learner_->next_time(lane.scope, under_way(lane.scope), now)) : at;
 }
 
 void Throttle::sort_into_lanes() {

@@ -7,6 +7,7 @@
 // Not thread-safe: owned by a key, behind the engine's mutex. `now` must not go back.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,8 +59,11 @@ class Throttle {
   std::optional<Sent> collect(Place place);
   // A queued one goes away, out of the queue or with the slot that it was granted and has not collected.
   void leave(Place place, MonoTime now);
-  // A slot is free again.
-  void finish() { --in_flight_; }
+  // A slot is free again: of a request of that scope when it started.
+  void finish(std::int16_t scope) {
+    --in_flight_;
+    --in_scope_[static_cast<std::size_t>(scope)];
+  }
 
   // Ends the waits that are due and grants what is possible.
   struct Ended {
@@ -93,6 +97,7 @@ class Throttle {
   static Lane lane(std::uint32_t number);
   MonoTime open_at(const Lane& lane, MonoTime now);
   Sent start(const Ask& ask, MonoTime now);
+  InFlight under_way(int scope) const { return {in_flight_, in_scope_[static_cast<std::size_t>(scope)]}; }
   std::optional<Place> whose_turn(MonoTime now);
   void grant(Place place, MonoTime now, Grants& grants);
   void refuse(Place place, Reason reason, Duration retry_after, Grants& grants);
@@ -107,6 +112,7 @@ class Throttle {
   std::unique_ptr<Learner> learner_;
   std::uint64_t numbered_ = 0;  // requests by the learners that were forgotten
   int in_flight_ = 0;
+  std::array<std::int32_t, ScopeTable::kScopes> in_scope_{};  // of them, by the scope that they had when they started
 
   WaitQueue queue_;
   std::uint32_t turn_ = 0;  // the lane that is looked at first

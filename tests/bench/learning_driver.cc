@@ -138,8 +138,8 @@ class Key {
     if (found == under_way_.end()) throw BadLine("\"id\": it is not under way");
     const Hint hint = read_hint({.status = status, .fields = fields, .received = kWallZero + (now - kZero)});
     throttle_.learner()->on_response(found->second, status, hint, now, random_);
+    throttle_.finish(found->second.scope);
     under_way_.erase(found);
-    throttle_.finish();
     throttled_ = is_throttle_answer(status, hint);
   }
 
@@ -158,7 +158,7 @@ class Key {
   Value status(MonoTime now) const {
     now = std::max(latest_, now);
     const Learner& learner = *throttle_.learner();
-    KeyStatus status{.key = "simulated", .learner = learner.status(now)};
+    KeyStatus status{.key = "simulated", .learner = learner.status(now), .shadow = {}};
     status.configured_limit = throttle_.configured_rate();
     status.effective_limit = learner.effective_rate(now);
     status.max_concurrency = learner.concurrency();
@@ -184,7 +184,7 @@ class Key {
   void stand_in() {
     const Throttle::Ask never{.role = throttle_.role_of(Operation::extract)};
     throttle_.ask(never, {}, false, {.until = kFarOff}, MonoTime{});  // spends the role's one request, long ago
-    throttle_.finish();
+    throttle_.finish(ScopeTable::kRest);
     throttle_.ask(never, {}, false, {.until = kFarOff}, MonoTime{});
   }
 

@@ -21,7 +21,8 @@ int spend_all(RetryBudget& budget, MonoTime now) {
 }
 
 TEST(Budget, TheFloorIsThereFromTheFirstMoment) {
-  RetryBudget budget(BudgetConfig{});
+  const BudgetConfig config;
+  RetryBudget budget(config);
   EXPECT_EQ(spend_all(budget, kStart), 10);
   EXPECT_EQ(spend_all(budget, kStart + 500ms), 5);
   EXPECT_EQ(spend_all(budget, kStart + 500ms), 0);
@@ -29,7 +30,8 @@ TEST(Budget, TheFloorIsThereFromTheFirstMoment) {
 }
 
 TEST(Budget, ThreeAtOnceHoweverSmallTheFloor) {
-  RetryBudget budget({.ratio = 0, .min_per_second = 0.5});
+  const BudgetConfig config{.ratio = 0, .min_per_second = 0.5};
+  RetryBudget budget(config);
   EXPECT_EQ(spend_all(budget, kStart), 3);
   EXPECT_EQ(spend_all(budget, kStart + 1s), 0);
   EXPECT_EQ(spend_all(budget, kStart + 2s), 1);
@@ -37,7 +39,8 @@ TEST(Budget, ThreeAtOnceHoweverSmallTheFloor) {
 }
 
 TEST(Budget, AShareOfTheRequestsOfTheLastTenSeconds) {
-  RetryBudget budget({.ratio = 0.2, .min_per_second = 0});
+  const BudgetConfig config{.ratio = 0.2, .min_per_second = 0};
+  RetryBudget budget(config);
   for (int i = 0; i < 100; ++i) budget.count_request(kStart + 9s);
   EXPECT_EQ(spend_all(budget, kStart + 9s), 20);  // the floor's 3 are among them, not on top
   EXPECT_EQ(spend_all(budget, kStart + 18s), 0);
@@ -48,7 +51,8 @@ TEST(Budget, AShareOfTheRequestsOfTheLastTenSeconds) {
 }
 
 TEST(Budget, ALongSilenceEmptiesTheWindow) {
-  RetryBudget budget({.ratio = 1, .min_per_second = 0});
+  const BudgetConfig config{.ratio = 1, .min_per_second = 0};
+  RetryBudget budget(config);
   for (int i = 0; i < 1000; ++i) budget.count_request(kStart);
   EXPECT_TRUE(budget.allows(kStart + 9s));
   spend_all(budget, kStart + 9s);
@@ -56,7 +60,8 @@ TEST(Budget, ALongSilenceEmptiesTheWindow) {
 }
 
 TEST(Budget, AClockReadBeforeTheLockDoesNoHarm) {
-  RetryBudget budget({.ratio = 0.2, .min_per_second = 0});
+  const BudgetConfig config{.ratio = 0.2, .min_per_second = 0};
+  RetryBudget budget(config);
   spend_all(budget, kStart);  // the floor
   for (int i = 0; i < 100; ++i) budget.count_request(kStart + 500ms);
   EXPECT_TRUE(budget.allows(kStart + 499ms));

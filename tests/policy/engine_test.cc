@@ -737,8 +737,8 @@ TEST_F(EngineTest, AsManyKeysAsThereMayBeWithAllThatTheyLearnedAreSmallerThan16M
     };
     for (std::uint64_t scope = 1; scope < ScopeTable::kScopes; ++scope) {
       Hint announced;
-      announced.limit = 50;
-      announced.window = seconds(1);
+      announced.burst = HintRate{50, seconds(1)};
+      announced.sustained = HintRate{10000, std::chrono::hours(1)};
       announced.concurrency = 10;
       announced.scope = scope;
       exchange(200, announced);

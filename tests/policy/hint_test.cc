@@ -51,6 +51,35 @@ void check(const Case& c) {
   EXPECT_EQ(hint.scope, *c.want.scope ? hash(c.want.scope) : 0);
 }
 
+TEST(Hint, RatesOfAShortAndOfALongWindowAreBothKept) {
+  const auto is = [](const std::optional<HintRate>& rate, std::int64_t requests, Duration window) {
+    return rate && rate->requests == requests && rate->window == window;
+  };
+  const char* const kBoth = R"("burst";q=100;w=60,"daily";q=1000;w=86400)";
+  const Hint both = read({{"RateLimit-Policy", kBoth}});
+  EXPECT_TRUE(is(both.burst, 100, std::chrono::minutes(1)));
+  EXPECT_TRUE(is(both.sustained, 1000, std::chrono::hours(24)));
+
+  const Hint daily = read({{"RateLimit-Policy", kBoth}, {"RateLimit", R"("daily";r=900;t=80000)"}});
+  EXPECT_TRUE(is(daily.burst, 100, std::chrono::minutes(1)));
+  EXPECT_FALSE(daily.sustained);  // what is left of it is told
+  EXPECT_EQ(daily.remaining, 900);
+  EXPECT_EQ(daily.limit, 1000);
+
+  const Hint burst = read({{"RateLimit-Policy", kBoth}, {"RateLimit", R"("burst";r=9;t=30)"}});
+  EXPECT_FALSE(burst.burst);
+  EXPECT_TRUE(is(burst.sustained, 1000, std::chrono::hours(24)));
+
+  const Hint lowest = read({{"RateLimit-Policy", "5;w=1, 60;w=30, 9;qu=\"content-bytes\";w=1"}});
+  EXPECT_TRUE(is(lowest.burst, 60, std::chrono::seconds(30)));
+  EXPECT_FALSE(lowest.sustained);
+
+  const Hint docker = read({{"RateLimit-Limit", "100;w=21600"}, {"RateLimit-Remaining", "76;w=21600"}});
+  EXPECT_FALSE(docker.burst || docker.sustained);
+  const Hint crossref = read({{"X-Rate-Limit-Limit", "3"}, {"X-Rate-Limit-Interval", "1s"}});
+  EXPECT_TRUE(is(crossref.burst, 3, std::chrono::seconds(1)));
+}
+
 TEST(Hint, RetryAfter) {
   const std::string long_value(65536, '9');
   for (const Case& c : {

@@ -48,7 +48,7 @@ struct LearnerTest : testing::Test {
   LearnerTest() { start({.rate = 10}); }
 
   bool may_send(std::uint64_t request_class = kWorks) {
-    return learner->next_time(learner->scope_of(request_class), 0, now) <= now;
+    return learner->next_time(learner->scope_of(request_class), {0, 0}, now) <= now;
   }
   Sent send(std::uint64_t request_class = kWorks, int in_flight = 1) {
     return learner->on_send(request_class, in_flight, now);
@@ -58,7 +58,7 @@ struct LearnerTest : testing::Test {
   }
   // One client that sends a request at a time, as soon as it may.
   void sequential(int status, const Hint& hint = {}, std::uint64_t request_class = kWorks) {
-    now = std::max(now, learner->next_time(learner->scope_of(request_class), 0, now));
+    now = std::max(now, learner->next_time(learner->scope_of(request_class), {0, 0}, now));
     const Sent sent = send(request_class);
     now += milliseconds(20);
     answer(sent, status, hint);
@@ -129,7 +129,7 @@ TEST_F(LearnerTest, OtherServerErrorsNeverChangeALimit) {
     for (int i = 0; i < 30; ++i) sequential(code);
     EXPECT_EQ(status().reduction_pct, 0);
     EXPECT_EQ(status().consecutive_429s, 0);
-    EXPECT_TRUE(may_send() || learner->next_time(0, 0, now) < now + std::chrono::seconds(1));
+    EXPECT_TRUE(may_send() || learner->next_time(0, {0, 0}, now) < now + std::chrono::seconds(1));
   }
 }
 
@@ -151,17 +151,17 @@ TEST_F(LearnerTest, WhatCountsAsAThrottleAnswer) {
 TEST_F(LearnerTest, NothingIsSentDuringARetryAfterThenExactlyOne) {
   sequential(429, retry_after(30));
   EXPECT_EQ(status().state, LearnerState::paused);
-  const MonoTime until = learner->next_time(learner->scope_of(kWorks), 0, now);
+  const MonoTime until = learner->next_time(learner->scope_of(kWorks), {0, 0}, now);
   EXPECT_GE(until, now + std::chrono::seconds(30));
   EXPECT_LE(until, now + std::chrono::milliseconds(30500));
   EXPECT_EQ(status().paused_until, until);
   now = until;
   ASSERT_TRUE(may_send());
   const Sent test = send();
-  EXPECT_EQ(learner->next_time(learner->scope_of(kWorks), 1, now), kNever);
+  EXPECT_EQ(learner->next_time(learner->scope_of(kWorks), {1, 1}, now), kNever);
   pass(0.1);
   answer(test, 200);
-  EXPECT_LT(learner->next_time(learner->scope_of(kWorks), 0, now), kNever);
+  EXPECT_LT(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), kNever);
   EXPECT_NEAR(status().recovery_time_estimate, 30, 1e-3);
 }
 
@@ -224,7 +224,7 @@ TEST_F(LearnerTest, ATestWithoutAnAnswerTellsNothing) {
   pass(0.3);  // the same hold as before, no longer one
   ASSERT_TRUE(may_send());
   answer(send(), 200);
-  EXPECT_TRUE(learner->next_time(learner->scope_of(kWorks), 0, now) < now + std::chrono::seconds(1));
+  EXPECT_TRUE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now) < now + std::chrono::seconds(1));
 }
 
 TEST_F(LearnerTest, ALongRetryAfterExhaustsTheKeyAndLeavesThePaceAlone) {
@@ -389,8 +389,7 @@ TEST_F(LearnerTest, WhatIsRestoredIsOfTheTimeItWasKeptAndSaysWhatItIs) {
 
 TEST_F(LearnerTest, AnAnnouncementIsAsOldAsItIs) {
   Hint rate;
-  rate.limit = 2;
-  rate.window = std::chrono::seconds(1);
+  rate.burst = HintRate{2, std::chrono::seconds(1)};
   pass(5);
   sequential(200, rate);
   const MonoTime told = now;
@@ -451,8 +450,8 @@ TEST_F(LearnerTest, AQuotaThatTheAnswersNameIsKeptApart) {
   sequential(200, quota(30, 0, 50, kSearch), kWorks);
   sequential(200, quota(5000, 4000, 3000, kCore), kAuthors);
   EXPECT_FALSE(may_send(kWorks));
-  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(49));
-  EXPECT_LE(learner->next_time(learner->scope_of(kAuthors), 0, now), now + std::chrono::seconds(1));
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), now + std::chrono::seconds(49));
+  EXPECT_LE(learner->next_time(learner->scope_of(kAuthors), {0, 0}, now), now + std::chrono::seconds(1));
 }
 
 TEST_F(LearnerTest, TwoClassesThatReportTheSameQuotaShareIt) {
@@ -483,9 +482,9 @@ TEST_F(LearnerTest, AnEmptyQuotaWaitsForItsResetAndCountsWhatIsUnderWay) {
   answer(a, 200,
          quota(100, 2, 20));  // b and c were not counted by the provider yet; they were sent before it was known
   answer(b, 200, quota(100, 1, 20));
-  EXPECT_NE(learner->next_time(learner->scope_of(kWorks), 0, now), kNever);
+  EXPECT_NE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), kNever);
   answer(c, 200, quota(100, 0, 20));
-  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(20));
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), now + std::chrono::seconds(20));
   pass(20.1);
   EXPECT_TRUE(may_send());
 }
@@ -520,15 +519,14 @@ TEST_F(LearnerTest, AnAnswerOfAQuotaWhosePlaceAnotherHasTakenIsReadAsOneFromBefo
 
 TEST_F(LearnerTest, TheLastTenthOfAQuotaIsSpreadEvenly) {
   sequential(200, quota(100, 9, 50));
-  const MonoTime next = learner->next_time(learner->scope_of(kWorks), 0, now);
+  const MonoTime next = learner->next_time(learner->scope_of(kWorks), {0, 0}, now);
   EXPECT_GT(next, now + std::chrono::seconds(4));
   EXPECT_LT(next, now + std::chrono::seconds(6));
 }
 
 TEST_F(LearnerTest, AnAnnouncedRateIsKept) {
   Hint hint;
-  hint.limit = 2;
-  hint.window = std::chrono::seconds(1);
+  hint.burst = HintRate{2, std::chrono::seconds(1)};
   sequential(200, hint);
   EXPECT_DOUBLE_EQ(learner->effective_rate(now), 2);
   EXPECT_DOUBLE_EQ(status().reduction_pct, 80);
@@ -572,8 +570,7 @@ TEST_F(LearnerTest, ARetryAfterTakesThePlaceOfTheReset) {
 
 TEST_F(LearnerTest, AnAnnouncedRateIsForgottenWhereItIsNamedNoMore) {
   Hint hint;
-  hint.limit = 1;
-  hint.window = std::chrono::seconds(10);
+  hint.burst = HintRate{1, std::chrono::seconds(10)};
   sequential(200, hint);
   const MonoTime begin = now;
   for (int i = 0; i < 20; ++i) sequential(200);
@@ -583,8 +580,7 @@ TEST_F(LearnerTest, AnAnnouncedRateIsForgottenWhereItIsNamedNoMore) {
 
 TEST_F(LearnerTest, AnAnnouncedDayIsCountedAndNeverSlowerThanTheFloor) {
   Hint hint;
-  hint.limit = 100;
-  hint.window = hours(24);
+  hint.sustained = HintRate{100, hours(24)};
   pass(5);
   for (int i = 0; i < 10; ++i) sequential(200, hint);
   pass(1);
@@ -597,9 +593,8 @@ TEST_F(LearnerTest, AnAnnouncedDayIsCountedAndNeverSlowerThanTheFloor) {
 
 TEST_F(LearnerTest, ARateThatIsAnnouncedOfAPoolBindsThatPool) {
   Hint lists, singles;
-  lists.limit = 1;
-  singles.limit = 10;
-  lists.window = singles.window = std::chrono::seconds(1);
+  lists.burst = HintRate{1, std::chrono::seconds(1)};
+  singles.burst = HintRate{10, std::chrono::seconds(1)};
   lists.scope = 1;
   singles.scope = 2;
   sequential(200, lists, kWorks);
@@ -627,11 +622,45 @@ TEST_F(LearnerTest, AnAnnouncedConcurrencyIsKept) {
   hint.concurrency = 3;
   sequential(200, hint);
   pass(5);
-  EXPECT_EQ(learner->next_time(0, 3, now), kNever);
-  EXPECT_EQ(learner->next_time(0, 2, now), now);
+  EXPECT_EQ(learner->next_time(0, {3, 3}, now), kNever);
+  EXPECT_EQ(learner->next_time(0, {2, 2}, now), now);
   hint.concurrency = 200;
   sequential(200, hint);
   EXPECT_EQ(learner->concurrency(), 200);
+}
+
+TEST_F(LearnerTest, AnAnnouncedConcurrencyBindsItsScopeAndIsForgottenWhereItIsNamedNoMore) {
+  Hint lists;
+  lists.scope = 1;
+  lists.concurrency = 1;
+  sequential(200, lists, kWorks);
+  pass(5);
+  const int works = learner->scope_of(kWorks), authors = learner->scope_of(kAuthors);
+  EXPECT_EQ(learner->next_time(works, {1, 1}, now), kNever);
+  EXPECT_EQ(learner->next_time(works, {5, 0}, now), now);  // the others' requests are not its own
+  EXPECT_EQ(learner->next_time(authors, {5, 0}, now), now);
+  EXPECT_EQ(status().concurrency, 1);
+  pass(50);
+  sequential(200, {}, kWorks);
+  EXPECT_EQ(learner->next_time(works, {1, 1}, now), kNever);  // believed for a minute
+  pass(10);
+  sequential(200, {}, kWorks);
+  EXPECT_EQ(learner->next_time(works, {1, 1}, now), now);
+  EXPECT_EQ(status().concurrency, 0);
+}
+
+TEST_F(LearnerTest, ABurstAndADayThatAreAnnouncedBothHold) {
+  Hint both;
+  both.burst = HintRate{2, std::chrono::seconds(1)};
+  both.sustained = HintRate{20, hours(24)};
+  pass(5);
+  sequential(200, both);
+  const MonoTime begin = now;
+  for (int i = 0; i < 15; ++i) sequential(200, both);
+  EXPECT_NEAR(seconds(now - begin), 7.5, 1);  // the burst's pace
+  for (int i = 0; i < 10; ++i) sequential(200, both);
+  EXPECT_DOUBLE_EQ(learner->effective_rate(now), 1.0 / 60);  // the day is used up, and comes back by the minute
+  EXPECT_NE(status().reason.find("announces 20 requests in 86400 s"), std::string::npos) << status().reason;
 }
 
 // --- over a restart --------------------------------------------------------------------------------------------------
@@ -662,7 +691,7 @@ TEST_F(LearnerTest, ARestartDoesNotEndAPause) {
   start({.rate = 10});
   learner->restore(key, std::chrono::seconds(50), now);
   EXPECT_EQ(status().state, LearnerState::paused);
-  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), 0, now), now + std::chrono::seconds(149));
+  EXPECT_GE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), now + std::chrono::seconds(149));
   EXPECT_TRUE(may_send(kAuthors));  // nor is it wider than it was
 }
 
@@ -816,7 +845,7 @@ struct World {
       events.push(event);
     } else if (event.kind == 2) {
       learner().on_response(event.sent, event.said.status, event.said.hint, now(), random);
-      throttle.finish();
+      throttle.finish(event.sent.scope);
       const bool ok = event.said.status == 200;
       (ok ? accepted : refused) += 1;
       ask(event.worker, !ok);
@@ -989,14 +1018,14 @@ TEST(Learning, WithoutProbesAReductionStays) {
   MonoTime now(std::chrono::seconds(1000));
   Random random(1);
   for (int i = 0; i < 5; ++i) {
-    now = std::max(now, learner.next_time(learner.scope_of(kWorks), 0, now));
+    now = std::max(now, learner.next_time(learner.scope_of(kWorks), {0, 0}, now));
     const Sent sent = learner.on_send(kWorks, 1, now);
     learner.on_response(sent, i < 4 ? 429 : 200, {}, now, random);
   }
   const double pace = learner.pace();
   EXPECT_LT(pace, 20);
   for (int i = 0; i < 5000; ++i) {
-    now = std::max(now, learner.next_time(learner.scope_of(kWorks), 0, now));
+    now = std::max(now, learner.next_time(learner.scope_of(kWorks), {0, 0}, now));
     learner.on_response(learner.on_send(kWorks, 1, now), 200, {}, now, random);
   }
   EXPECT_EQ(learner.pace(), pace);

@@ -50,7 +50,7 @@ TEST_F(ThrottleTest, ClientsTakeTurnsAndOneClientKeepsItsOrder) {
   ask(throttle, {.client = 2});                              // 8
   Numbers order;
   for (int i = 0; i < 7; ++i) {
-    throttle.finish();
+    throttle.finish(ScopeTable::kRest);
     for (const auto number : advance(throttle)) order.push_back(number);
   }
   EXPECT_EQ(order, (Numbers{2, 6, 7, 3, 8, 4, 5}));
@@ -62,9 +62,9 @@ TEST_F(ThrottleTest, RetriesGoBeforeNewRequests) {
   ask(throttle, {.client = 1});
   ask(throttle, {.client = 1});
   ask(throttle, {.client = 2}, true);
-  throttle.finish();
+  throttle.finish(ScopeTable::kRest);
   EXPECT_EQ(advance(throttle), Numbers{3});
-  throttle.finish();
+  throttle.finish(ScopeTable::kRest);
   EXPECT_EQ(advance(throttle), Numbers{2});
 }
 
@@ -113,7 +113,7 @@ TEST_F(ThrottleTest, LeavingFreesThePlaceAtOnce) {
   throttle.leave(second.place, now);
   EXPECT_EQ(throttle.queued(), 1);
   EXPECT_EQ(ask(throttle, {}).admission.kind, Admission::Kind::queued);
-  throttle.finish();
+  throttle.finish(ScopeTable::kRest);
   EXPECT_EQ(advance(throttle), Numbers{3});
 }
 
@@ -127,7 +127,7 @@ TEST_F(ThrottleTest, APausedKeyIsTestedByExactlyOneRequest) {
   Hint hint;
   hint.retry_after = seconds(20);
   learner.on_response(sent, 429, hint, now, random);
-  throttle.finish();
+  throttle.finish(ScopeTable::kRest);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(throttle, bound).admission.kind, Admission::Kind::queued);
   now += seconds(19);
   EXPECT_TRUE(advance(throttle).empty());
@@ -268,7 +268,7 @@ TEST_F(ThrottleTest, InShadowNothingWaitsAndWhatWouldHaveWaitedIsCounted) {
     tokens -= accepted ? 1 : 0;
     refused += accepted ? 0 : 1;
     learner.on_response(answer.sent, accepted ? 200 : 429, {}, now + milliseconds(20), random);
-    throttle.finish();
+    throttle.finish(ScopeTable::kRest);
   }
   const LearnerStatus status = learner.status(now);
   EXPECT_EQ(status.counts.requests, 6000u);
@@ -314,7 +314,7 @@ TEST_F(ThrottleTest, DoesWhatTheModelDoes) {
         places.erase(it);
       } else if (dice < 8 && model.in_flight() > 0) {
         model.finish();
-        throttle.finish();
+        throttle.finish(ScopeTable::kRest);
       } else {
         now += milliseconds(random.next() % 400);
         std::vector<std::uint64_t> late;
