@@ -26,7 +26,7 @@ export function bytes(value) {
 }
 
 export function duration(seconds) {
-  if (seconds < 0.0005) return "0 s";
+  if (seconds < 0.0005) return seconds > 0 ? "< 1 ms" : "0 s";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${fixed(seconds, seconds < 10 ? 1 : 0)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;

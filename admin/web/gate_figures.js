@@ -118,13 +118,14 @@ export class GateFigures {
 
   // The effects are of the time since the flip, and so are their intervals.
   #drawArms(arms) {
-    const compared = this.#window === "since_flip";
+    const {effects} = this.#comparison;
+    const compared = this.#window === "since_flip" && Object.values(effects).some(isSure);
     setAttribute(this.#arms.tHead.rows[0].lastChild, "hidden", compared ? null : "");
     reconcile(this.#arms.tBodies[0], kRows, ([label]) => label, ([label]) => rowOf(label, 3),
       (row, [, value, effect, told]) => {
         kSides.forEach((side, i) => setText(row.children[i + 1], value(arms[side])));
         setAttribute(row.children[3], "hidden", compared ? null : "");
-        if (compared) showEffect(row.children[3], effect && this.#comparison.effects[effect], told);
+        if (compared) showEffect(row.children[3], effect && effects[effect], told);
       });
   }
 
@@ -146,9 +147,10 @@ export class GateFigures {
 
 // An interval that holds every possible value says nothing.
 const known = (value) => value !== null && value !== undefined && Math.abs(value) < 1;
+const isSure = ({low, high}) => known(low) && known(high);
 
 function showEffect(cell, effect, told) {
-  const sure = effect && known(effect.low) && known(effect.high);
+  const sure = effect && isSure(effect);
   if (cell.children.length !== 2) cell.replaceChildren(el("span"), el("span", {class: "detail"}));
   setText(cell.firstChild, sure ? told(effect.difference) : "");
   setText(cell.lastChild, sure ? `${told(effect.low)} to ${told(effect.high)}` : "");

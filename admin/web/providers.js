@@ -38,7 +38,7 @@ export function showProviders(state, history) {
   if (span === 0) chooseSpan(history);
   redraw = () => show(state, history);
   redraw();
-  tellChanges(state.keys);
+  changesOf(lastStates, state.keys).forEach(announce);
 }
 
 // What needs attention first, then by name: an order that does not jump about with the traffic.
@@ -156,15 +156,18 @@ async function reset(key, parts) {
   }
 }
 
-function tellChanges(keys) {
+// What has become of `keys` since `states` (a Map from key to state) was brought up to date by it, in sentences.
+export function changesOf(states, keys) {
   const told = new Set(keys.map(({key}) => key));
-  for (const key of lastStates.keys()) {
-    if (!told.has(key)) lastStates.delete(key);
+  for (const key of states.keys()) {
+    if (!told.has(key)) states.delete(key);
   }
+  const changes = [];
   for (const {key, state} of keys) {
-    const before = lastStates.get(key);
-    lastStates.set(key, state);
+    const before = states.get(key);
+    states.set(key, state);
     const matters = kBySign.includes(state) || kBySign.includes(before);
-    if (before !== undefined && before !== state && matters) announce(`${key} is ${keyStates[state][1]}.`);
+    if (before !== undefined && before !== state && matters) changes.push(`${key} is ${keyStates[state][1]}.`);
   }
+  return changes;
 }

@@ -40,7 +40,7 @@ class TrafficTest(unittest.TestCase):
 
     def test_a_reduction_appears_and_goes_when_the_server_gives_way(self) -> None:
         learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
-        world = self.begin(learning, "/bytes/* limit=bucket:10/s")
+        world = self.begin(learning, "/bytes/* limit=bucket:30/s")
         world.load(16, "/bytes/1KiB/a", 150)
         self.browser.until(f"['reducing', 'recovering'].includes({STATE})", patience=60)
         self.browser.until("document.querySelector('.key .rate').textContent.includes('−')")
@@ -141,6 +141,23 @@ class TrafficTest(unittest.TestCase):
               return [before, history.size, history.of("gone@a").length, history.of("kept@b").length];
             })""")
         self.assertEqual(kept, [2, 2, 0, 2])
+
+    def test_what_was_last_told_of_a_key_goes_with_it(self) -> None:
+        self.begin({})
+        told = self.browser.script("""
+            return import("/providers.js").then(({changesOf}) => {
+              const states = new Map(), all = (...pairs) => pairs.map(([key, state]) => ({key, state}));
+              const first = changesOf(states, all(["gone@a", "reducing"], ["kept@b", "normal"]));
+              const then = changesOf(states, all(["kept@b", "reducing"]));
+              const back = changesOf(states, all(["gone@a", "normal"], ["kept@b", "reducing"]));
+              return [first, then.length, then[0].startsWith("kept@b is "), back, [...states.keys()].sort()];
+            })""")
+        self.assertEqual(told, [[], 1, True, [], ["gone@a", "kept@b"]])
+
+    def test_a_ramp_that_waits_says_why(self) -> None:
+        gate = {"mode": "on", "ramp": [10, 100], "step": "1s", "guard": "enforce"}
+        self.begin({"gates": {"contextual-retry": gate}})
+        self.browser.until("document.querySelector('.gate').textContent.includes('has to wait: an arm has too few')")
 
     def test_a_change_that_is_begun_is_not_lost_to_the_next_event(self) -> None:
         self.begin({})
