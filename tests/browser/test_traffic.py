@@ -41,7 +41,7 @@ class TrafficTest(unittest.TestCase):
     def test_a_reduction_appears_and_goes_when_the_server_gives_way(self) -> None:
         learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
         world = self.begin(learning, "/bytes/* limit=bucket:30/s")
-        world.load(16, "/bytes/1KiB/a", 150)
+        world.load(16, "/bytes/1KiB/a", 300)
         self.browser.until(f"['reducing', 'recovering'].includes({STATE})", patience=60)
         self.browser.until("document.querySelector('.key .rate').textContent.includes('−')")
         self.browser.until("document.querySelector('.chart .limit').getAttribute('d').includes('V')")
@@ -52,7 +52,7 @@ class TrafficTest(unittest.TestCase):
         self.assertIn("(1)", self.browser.until(f"['reducing'].includes({STATE}) ? document.title : '(1)'"))
         self.browser.screenshot(SCREENSHOTS / "reduced.png")
         world.rules("")
-        self.browser.until(f"{STATE} === 'normal'", patience=120)
+        self.browser.until(f"{STATE} === 'normal'", patience=240)
         self.browser.screenshot(SCREENSHOTS / "given-back.png")
         self.assertEqual(self.browser.console(), [])
 
