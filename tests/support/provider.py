@@ -72,6 +72,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -82,6 +83,7 @@ from misbehave.units import SpecError
 from misbehave.wire import HEAD_LIMIT
 
 BACKLOG = 4096  # connections
+TRIES_TO_LISTEN = 20
 
 
 def arguments() -> argparse.Namespace:
@@ -97,6 +99,29 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+async def listen(provider: Provider, hosts: list[str], port: int, tls: ssl.SSLContext | None) -> int:
+    """Serves `hosts`, all at one port, and tells it. Chosen here (port 0), it is free at the first of them and may be
+    taken at another: then a further one is tried."""
+    tries = TRIES_TO_LISTEN if port == 0 else 1
+    while True:
+        servers, common = [], port
+        try:
+            for host in hosts:
+                servers.append(
+                    await asyncio.start_server(
+                        provider.connection, host, common, limit=HEAD_LIMIT, backlog=BACKLOG, ssl=tls
+                    )
+                )
+                common = servers[-1].sockets[0].getsockname()[1]
+            return common
+        except OSError as error:
+            tries -= 1
+            for server in servers:
+                server.close()
+            if error.errno != errno.EADDRINUSE or tries == 0:
+                raise
+
+
 async def main() -> None:
     options = arguments()
     try:
@@ -104,16 +129,11 @@ async def main() -> None:
     except SpecError as error:
         raise SystemExit(f"--rule: {error}") from None
     hosts = options.host or ["127.0.0.1"]
-    port = options.port
     tls = None
     if options.tls:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(*options.tls)
-    for host in hosts:
-        server = await asyncio.start_server(
-            provider.connection, host, port, limit=HEAD_LIMIT, backlog=BACKLOG, ssl=tls
-        )
-        port = server.sockets[0].getsockname()[1]  # further addresses listen on the same port
+    port = await listen(provider, hosts, options.port, tls)
     print(json.dumps({"host": hosts[0], "port": port, "pid": os.getpid()}), flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

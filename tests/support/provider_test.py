@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -12,12 +13,15 @@ import time
 import unittest
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import provider  # noqa: E402
 from harness import ProviderProcess, fetch  # noqa: E402
 from misbehave import content, limits  # noqa: E402
 from misbehave.recipe import recipe_for  # noqa: E402
+from misbehave.server import Provider  # noqa: E402
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -33,6 +37,32 @@ class Content(unittest.TestCase):
         first, second = content.pieces("s", 0, 2 * content.BLOCK)
         self.assertNotEqual(first, second)
         self.assertNotEqual(first, next(content.pieces("t", 0, content.BLOCK)))
+
+
+class Listening(unittest.TestCase):
+    def test_a_port_that_is_taken_at_a_further_address_is_given_up_for_another(self) -> None:
+        with socket.socket() as stranger:
+            stranger.bind(("127.0.0.2", 0))
+            taken = stranger.getsockname()[1]
+            real, asked = asyncio.start_server, []
+
+            async def start_server(client, host, port, **options):
+                asked.append((host, port))
+                return await real(client, host, taken if len(asked) == 1 else port, **options)
+
+            with mock.patch.object(asyncio, "start_server", start_server):
+                port = asyncio.run(provider.listen(Provider("0", []), ["127.0.0.1", "127.0.0.2"], 0, None))
+        self.assertNotEqual(taken, port)
+        self.assertEqual(
+            [("127.0.0.1", 0), ("127.0.0.2", taken), ("127.0.0.1", 0), ("127.0.0.2", port)], asked
+        )
+
+    def test_a_port_that_was_asked_for_is_the_only_one_tried(self) -> None:
+        with socket.socket() as stranger:
+            stranger.bind(("127.0.0.1", 0))
+            taken = stranger.getsockname()[1]
+            with self.assertRaises(OSError):
+                asyncio.run(provider.listen(Provider("0", []), ["127.0.0.1"], taken, None))
 
 
 class Limits(unittest.TestCase):
