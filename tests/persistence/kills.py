@@ -11,6 +11,7 @@ import select
 import statistics
 import threading
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Kills:
         try:
             for number in range(rounds):
                 self._round(number)
+        except Exception:  # of a thread: nobody else would tell it
+            self.faults.append(f"round {number}: {traceback.format_exc()}")
         finally:
             self._origin.stop()
 

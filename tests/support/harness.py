@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 PROVIDER = Path(__file__).with_name("provider.py")
@@ -84,11 +88,23 @@ def _accepts(port: int) -> bool:
         return False
 
 
+def _ports_of_listeners() -> Iterator[int]:
+    """Ports below those the kernel gives to connections, in an order of this process's own. One of the kernel's range
+    may go to somebody's connection before the child listens there, even to the one that asks whether it does."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    below = range(max(1024, first - 16384), first)
+    return itertools.cycle(random.SystemRandom().sample(below, len(below)) or [0])
+
+
+_ports = _ports_of_listeners()
+
+
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that was free a moment ago, and that only a listener takes."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", next(_ports)))
+            return probe.getsockname()[1]
 
 
 def fetch(url: str, data: bytes | None = None) -> str:
