@@ -172,7 +172,7 @@ TEST_F(EngineExperiment, AFailoverIsHeldAgainstTheKeyItBeganAt) {
     if (i % 100 == 0) look();
   }
   EXPECT_TRUE(seen.empty()) << seen[0].second.why;
-  const Effect& latency = trial().comparison.effects.at(2);
+  const Effect latency = trial().comparison.effects.at(2);
   EXPECT_NEAR(latency.difference, std::pow(40.0 / 500, 0.2) - 1, 0.02);
   EXPECT_LT(latency.interval.high, 0);
   const auto keys = engine.arm_figures(kRetry, FigureWindow::since_flip, now);
