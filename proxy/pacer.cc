@@ -6,7 +6,6 @@ namespace backoffd::proxy {
 
 void Pacer::attach(std::vector<Worker*> workers) {
   workers_ = std::move(workers);
-  armed_for_ = policy::kNever.time_since_epoch().count();
   timer_ = std::make_unique<Timer>(Timer::of<Pacer, &Pacer::on_due>(workers_.front()->loop, this));
 }
 
@@ -24,19 +23,11 @@ void Pacer::deliver(policy::Grants& grants) {
 }
 
 void Pacer::look() {
-  const auto due = engine_.next_due().time_since_epoch().count();
-  auto armed = armed_for_.load(std::memory_order_relaxed);
-  while (due < armed) {
-    if (armed_for_.compare_exchange_weak(armed, due, std::memory_order_relaxed)) {
-      workers_.front()->loop.post([this] { rearm(); });
-      return;
-    }
-  }
+  if (alarm_.needs_arming(engine_.next_due())) workers_.front()->loop.post([this] { rearm(); });
 }
 
 void Pacer::rearm() {
-  const MonoTime due = engine_.next_due();
-  armed_for_.store(due.time_since_epoch().count(), std::memory_order_relaxed);
+  const MonoTime due = alarm_.settle([this] { return engine_.next_due(); });
   if (due == policy::kNever) {
     timer_->disarm();
   } else {

@@ -2,10 +2,11 @@
 // next due time to a timer on the first worker's loop. Any thread may call; the engine itself calls nobody.
 #pragma once
 
-#include <atomic>
+#include <memory>
 #include <vector>
 
 #include "policy/engine.h"
+#include "proxy/alarm.h"
 #include "proxy/net/loop.h"
 
 namespace backoffd::proxy {
@@ -31,8 +32,8 @@ class Pacer {
 
   policy::Engine& engine_;
   std::vector<Worker*> workers_;
-  std::unique_ptr<Timer> timer_;                  // first worker's thread
-  std::atomic<policy::Duration::rep> armed_for_;  // when timer_ is due, or a rearm is on its way for
+  std::unique_ptr<Timer> timer_;  // first worker's thread
+  Alarm alarm_;                   // timer_ as all threads know it
 };
 
 }  // namespace backoffd::proxy
