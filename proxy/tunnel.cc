@@ -36,11 +36,22 @@ bool Tunnel::begin_splicing() {
   return true;
 }
 
+void Tunnel::end_splicing() {
+  up_.splice.reset();
+  down_.splice.reset();
+  up_.from.set_raw(false);
+  upstream_->set_raw(false);
+  spliced_ = false;
+}
+
 void Tunnel::progress() {
   const std::uint64_t before = up_.moved + down_.moved;
   if (!spliced_) spliced_ = begin_splicing();
+  no_pipe_ = false;
   move(up_);
   move(down_);
+  // While the other direction has bytes in a pipe of its own, it may yet be that this one takes it over.
+  if (no_pipe_ && !up_.splice->holds_bytes() && !down_.splice->holds_bytes()) end_splicing();
   if (up_.moved + down_.moved != before) up_.from.set_deadline(worker_.config.timeouts.tunnel_idle);
   if (failed_) {
     owner_.tunnel_ended("reset");
@@ -70,6 +81,9 @@ void Tunnel::move(Direction& direction) {
       break;
     case Splice::State::blocked:
     case Splice::State::limit:
+      break;
+    case Splice::State::no_pipe:
+      no_pipe_ = true;
       break;
     default:
       failed_ = true;

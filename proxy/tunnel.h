@@ -46,6 +46,7 @@ class Tunnel final : private Stream::Owner {
   void move(Direction& direction);
   void move_buffered(Direction& direction);
   bool begin_splicing();
+  void end_splicing();  // REQUIRES: no bytes in a pipe
 
   Worker& worker_;
   Owner& owner_;
@@ -53,6 +54,7 @@ class Tunnel final : private Stream::Owner {
   Direction up_;
   Direction down_;
   bool spliced_ = false;
+  bool no_pipe_ = false;  // a direction found none this time
   bool failed_ = false;
 };
 

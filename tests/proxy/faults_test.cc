@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <future>
 #include <thread>
 
 #include "tests/support/play.h"
@@ -159,6 +160,23 @@ TEST(Faults, WithoutDescriptorsNewClientsWaitAndAreServedLater) {
     client.send(play.fill(kGet + "\r\n"));
     EXPECT_EQ(200, status_of(client.read_response()));
   }
+}
+
+TEST(Faults, WithoutDescriptorsForAPipeATunnelMovesItsBytesAllTheSame) {
+  std::promise<void> accepted;
+  const std::string sent(1 << 20, 'z');
+  Play play({[&](Upstream&, Peer& peer) {
+    accepted.set_value();
+    peer.send(peer.read_all());
+  }});
+  Peer client = play.client("CONNECT {} HTTP/1.1\r\nHost: {}\r\n\r\n");
+  EXPECT_EQ(200, status_of(client.read_head()));
+  accepted.get_future().wait();
+  const NoMoreDescriptors none;
+  client.send(sent);
+  client.end_write();
+  EXPECT_TRUE(sent == client.read_all());
+  EXPECT_FALSE(client.was_reset());
 }
 
 }  // namespace
