@@ -23,17 +23,16 @@ Tunnel::Tunnel(Worker& worker, Stream& client, std::unique_ptr<Stream> upstream,
 Tunnel::~Tunnel() { worker_.counters.open_tunnels.sub(); }
 
 // From here on the kernel moves the bytes, once what was read before is written.
-bool Tunnel::begin_splicing() {
+void Tunnel::begin_splicing() {
   Stream& client = up_.from;
   Stream& upstream = *upstream_;
-  if (!client.can_be_raw() || !upstream.can_be_raw()) return false;
-  if (client.in_size() + client.out_size() + upstream.in_size() + upstream.out_size() > 0) return false;
-  if (client.read_ended() || upstream.read_ended()) return false;
+  if (!client.can_be_raw() || !upstream.can_be_raw()) return;
+  if (client.in_size() + client.out_size() + upstream.in_size() + upstream.out_size() > 0) return;
+  if (client.read_ended() || upstream.read_ended()) return;
   client.set_raw(true);
   upstream.set_raw(true);
   up_.splice = std::make_unique<Splice>(worker_.pipes);
   down_.splice = std::make_unique<Splice>(worker_.pipes);
-  return true;
 }
 
 void Tunnel::end_splicing() {
@@ -41,12 +40,11 @@ void Tunnel::end_splicing() {
   down_.splice.reset();
   up_.from.set_raw(false);
   upstream_->set_raw(false);
-  spliced_ = false;
 }
 
 void Tunnel::progress() {
   const std::uint64_t before = up_.moved + down_.moved;
-  if (!spliced_) spliced_ = begin_splicing();
+  if (!up_.splice) begin_splicing();
   no_pipe_ = false;
   move(up_);
   move(down_);

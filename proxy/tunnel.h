@@ -38,22 +38,21 @@ class Tunnel final : private Stream::Owner {
   struct Direction {
     Stream& from;
     Stream& to;
-    std::unique_ptr<Splice> splice = nullptr;
+    std::unique_ptr<Splice> splice = nullptr;  // both directions or neither
     std::uint64_t moved = 0;
     bool ended = false;
   };
   void progress() override;
   void move(Direction& direction);
   void move_buffered(Direction& direction);
-  bool begin_splicing();
-  void end_splicing();  // REQUIRES: no bytes in a pipe
+  void begin_splicing();  // where both streams allow it
+  void end_splicing();    // REQUIRES: no bytes in a pipe
 
   Worker& worker_;
   Owner& owner_;
   std::unique_ptr<Stream> upstream_;
   Direction up_;
   Direction down_;
-  bool spliced_ = false;
   bool no_pipe_ = false;  // a direction found none this time
   bool failed_ = false;
 };
