@@ -11,7 +11,10 @@ namespace {
 constexpr std::string_view kShareTest = "beta-binomial mixture martingale (Lindon, Malek 2022)";
 constexpr std::string_view kWalkTest = "normal-mixture confidence sequence on log latency (Ham et al. 2022)";
 constexpr std::string_view kUnitTest = "normal-mixture confidence sequence on unit means (Ham et al. 2022)";
+constexpr std::string_view kLookTest =
+    "exponential bound on unit means (Delyon 2009), alpha spent over looks (Lan, DeMets 1983)";
 constexpr std::string_view kQuantileTest = "confidence sequences for quantiles (Howard, Ramdas 2022)";
+constexpr std::string_view kNoTest = "none: exchanges of one unit are too much alike for it";
 
 // Sums of variances at which a difference at the default thresholds can usually be told: single latencies within a
 // factor of 3 of their key's, means of units within 10 % or 0.05.
@@ -52,9 +55,18 @@ std::string describe_share(std::string_view what, const Effect& e) {
 }
 
 std::string describe_latency(std::string_view what, const Effect& e) {
-  return std::string(what) + ": " + duration(e.treatment) + " in treatment, " + duration(e.control) +
-         " in control; difference " + points(e.difference) + " % (" + points(e.interval.low) + " to " +
-         points(e.interval.high) + ")";
+  const std::string both = std::string(what) + ": " + duration(e.treatment) + " in treatment, " + duration(e.control) +
+                           " in control; difference " + points(e.difference) + " %";
+  return e.test == kNoTest ? both : both + " (" + points(e.interval.low) + " to " + points(e.interval.high) + ")";
+}
+
+std::string describe_look(const UnitLook& look) {
+  if (look.number == 0) {
+    return "not looked at yet: " + std::to_string(look.units) + " units, of " + std::to_string(look.least) +
+           " for a first look";
+  }
+  return "look " + std::to_string(look.number) + ", at " + std::to_string(look.exchanges) +
+         " exchanges; the next one at " + std::to_string(look.next);
 }
 
 // From a ratio of rates to a difference of shares, given the share of all exchanges.
@@ -81,14 +93,22 @@ Effect share_effect(std::string_view figure, std::uint64_t ArmCounts::*events, c
   return effect;
 }
 
+const UnitFigures& units_of(const Evidence& evidence) {
+  return evidence.unit == GateUnit::slice ? evidence.slices : evidence.standing.figures;
+}
+
 Effect unit_effect(std::string_view figure, Figure of, const Evidence& evidence, double alpha) {
-  const ScoreWalk& walk = evidence.units.walks[static_cast<std::size_t>(of)];
-  return {figure,
-          kUnitTest,
-          evidence.units.mean(Side::control, of),
-          evidence.units.mean(Side::treatment, of),
-          walk.effect(evidence.share),
-          walk.interval(evidence.share, of == Figure::log_latency ? kUnitLatencyScale : kUnitShareScale, alpha)};
+  const UnitFigures& units = units_of(evidence);
+  const ScoreWalk& walk = units.walks[static_cast<std::size_t>(of)];
+  const double scale = of == Figure::log_latency ? kUnitLatencyScale : kUnitShareScale;
+  const bool slices = evidence.unit == GateUnit::slice;
+  return {
+      figure,
+      slices ? kUnitTest : kLookTest,
+      units.mean(Side::control, of),
+      units.mean(Side::treatment, of),
+      walk.effect(evidence.share),
+      slices ? walk.interval(evidence.share, scale, alpha) : walk.interval_of_one_look(evidence.share, scale, alpha)};
 }
 
 // Key by key the treatment is better, and as a whole it is worse, or the other way round.
@@ -131,6 +151,11 @@ Effect tail_effect(const Evidence& evidence, double alpha) {
   const auto ratio = [](double a, double b) { return b > 0 ? a / b - 1 : std::numeric_limits<double>::infinity(); };
   Effect effect{"latency_p95", kQuantileTest, c.quantile(kTail), t.quantile(kTail), 0, {}};
   effect.difference = ratio(effect.treatment, effect.control);
+  if (evidence.unit != GateUnit::request) {
+    effect.test = kNoTest;
+    effect.interval = {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+    return effect;
+  }
   effect.interval = {
       of_c.high < 1 ? ratio(t.quantile(of_t.low) / error, c.quantile(of_c.high)) : -1.0,
       of_t.high < 1 ? ratio(t.quantile(of_t.high) * error, c.quantile(of_c.low))
@@ -165,13 +190,15 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
   if (evidence.mode == GateMode::shadow) say("in shadow both arms act alike: what is compared is what chance makes");
 
   const bool requests = evidence.unit == GateUnit::request;
-  const double alpha = evidence.alpha / 2;  // success and latency share it
+  const bool stay = evidence.unit == GateUnit::client || evidence.unit == GateUnit::key;
+  const double at_this_look = evidence.alpha * (stay ? evidence.standing.part() : 1);
+  const double alpha = at_this_look / 2;  // success and latency share it
   const Effect success = turned(requests ? share_effect("success_rate", &ArmCounts::failures, evidence, alpha)
                                          : unit_effect("success_rate", Figure::failures, evidence, alpha));
   const Effect latency = requests ? latency_effect(evidence, alpha)
                                   : exponentiated(unit_effect("latency", Figure::log_latency, evidence, alpha));
   const Effect throttled = requests ? share_effect("throttled_share", &ArmCounts::throttled, evidence, evidence.alpha)
-                                    : unit_effect("throttled_share", Figure::throttled, evidence, evidence.alpha);
+                                    : unit_effect("throttled_share", Figure::throttled, evidence, at_this_look);
   const Effect tail = tail_effect(evidence, evidence.alpha);
   result.effects = {success, throttled, latency, tail};
   say(describe_share("success", success));
@@ -179,13 +206,13 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
   say(describe_latency("latency to the last byte, geometric mean", latency));
   say(describe_latency("latency to the last byte, 95th percentile", tail));
 
-  const auto units_of = [&](std::size_t side) {
-    return requests ? evidence.counts[side].exchanges : evidence.units.units[side];
-  };
+  if (stay) say(describe_look(evidence.standing));
+  const std::array<std::uint64_t, kSideNames.size()> compared =
+      requests ? std::array{evidence.counts[0].exchanges, evidence.counts[1].exchanges} : units_of(evidence).units;
   const auto least = static_cast<std::uint64_t>(requests ? config.min_exchanges : config.min_units);
-  if (units_of(0) < least || units_of(1) < least) {
-    say("too few " + std::string(requests ? "exchanges" : "units") + ": " + std::to_string(units_of(1)) +
-        " in treatment, " + std::to_string(units_of(0)) + " in control, of " + std::to_string(least) + " each");
+  if (compared[0] < least || compared[1] < least) {
+    say("too few " + std::string(requests ? "exchanges" : "units") + ": " + std::to_string(compared[1]) +
+        " in treatment, " + std::to_string(compared[0]) + " in control, of " + std::to_string(least) + " each");
     return result;
   }
   result.enough = true;
@@ -221,7 +248,7 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
         "the process has " + percent(resources.memory_growth) + " more memory than before the flip: observe");
   raise(resources.cpu_rise >= config.cpu_rise,
         "an exchange takes " + percent(resources.cpu_rise) + " more CPU time than before the flip: observe");
-  raise(requests && share_evidence(units_of(1), units_of(0), evidence.share) > -std::log(kShareAlpha),
+  raise(requests && share_evidence(compared[1], compared[0], evidence.share) > -std::log(kShareAlpha),
         "the treatment did not get its share of " + percent(evidence.share) +
             " of the exchanges: more of one arm than of the other never end: observe");
   if (hand_raised) {

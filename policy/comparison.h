@@ -3,13 +3,15 @@
 //
 // What is compared, and how (policy/sequential_test says why one may look at any time):
 //   success_rate     the share of exchanges whose client got a good answer. Unit request: the failures, by their
-//                    beta-binomial mixture. Larger units: the units' means, as a ScoreWalk.
+//                    beta-binomial mixture. Larger units: the units' means, as a ScoreWalk; of units that stay at
+//                    the looks of policy/standing_units, between which nothing is said anew.
 //   throttled_share  the share of exchanges that met a throttle answer; likewise.
 //   latency          the ratio of geometric means of the latency to the last byte, as a ScoreWalk of logarithms: a
 //                    download a thousand times as long as the others weighs seven times as much, not a thousand times.
 //   latency_p95      the arms' 95th percentiles, each between the order statistics that hold it: a harm to few requests
 //                    that the mean of logarithms would hide. Its test needs exchanges that are alike, which nobody
-//                    promises; so it may raise a hand, but roll nothing back.
+//                    promises; so it may raise a hand, but roll nothing back. Larger units are surely not alike: theirs
+//                    are shown without a test.
 //
 // The verdict: the first that holds of
 //   rollback      success fell by `success_drop` or more, or latency rose by `latency_rise` or more, and the interval
@@ -33,7 +35,8 @@
 #include "policy/config.h"
 #include "policy/gate.h"
 #include "policy/sequential_test.h"
-#include "policy/unit_means.h"
+#include "policy/standing_units.h"
+#include "policy/unit_figures.h"
 
 namespace backoffd::policy {
 
@@ -65,7 +68,8 @@ struct Evidence {
   double alpha = 0;
   std::array<ArmCounts, kSideNames.size()> counts;  // unit request
   ScoreWalk latency;                                // unit request
-  UnitFigures units;                                // larger units
+  UnitFigures slices;                               // unit slice
+  UnitLook standing;                                // units client and key
   BothArms since_flip;
 };
 

@@ -10,6 +10,12 @@ constexpr std::size_t kMostCentres = 1024;  // keys beyond share one
 constexpr double kLeastWeight = 1.0 / 256;  // of an exchange in the mean of its key
 constexpr double kShortest = 1e-3;          // seconds: below it nobody waits, and a ratio would make much of nothing
 
+// So many that the smaller arm can be expected to have `least`.
+std::uint64_t of_both_arms(int least, double share) {
+  const double smaller = std::clamp(std::min(share, 1.0 - share), 1e-3, 0.5);
+  return static_cast<std::uint64_t>(std::ceil(least / smaller));
+}
+
 }  // namespace
 
 void Experiment::Totals::merge(const Totals& other) {
@@ -31,7 +37,9 @@ void Experiment::restart(std::uint32_t trial, const GateSetting& setting, double
   settled_before_ = 0;
   settled_ = {};
   centres_.clear();
-  units_ = {};
+  slices_ = {};
+  standing_ = StandingUnits(of_both_arms(config_.min_exchanges, setting.percentage / 100),
+                            of_both_arms(config_.min_units, setting.percentage / 100));
 }
 
 void Experiment::finished(const Assignment& assignment, const Arm& arm, std::string_view key, std::uint64_t key_hash,
@@ -48,7 +56,7 @@ void Experiment::finished(const Assignment& assignment, const Arm& arm, std::str
     ++washed_out_;
     return;
   }
-  if (slices && units_.closed(assignment.unit_ends)) {
+  if (slices && slices_.closed(assignment.unit_ends)) {
     ++late_;
     return;
   }
@@ -62,8 +70,12 @@ void Experiment::finished(const Assignment& assignment, const Arm& arm, std::str
   const bool throttled = attempts.throttle_answers > 0;
   const double log_latency = std::log(std::max(kShortest, seconds(exchange.latency())));
   if (setting_.unit != GateUnit::request) {
-    units_.add(assignment.unit, key_hash, assignment.unit_ends, side,
-               {failed ? 1.0 : 0.0, throttled ? 1.0 : 0.0, log_latency});
+    const Figures figures = {failed ? 1.0 : 0.0, throttled ? 1.0 : 0.0, log_latency};
+    if (slices) {
+      slices_.add(assignment.unit, key_hash, assignment.unit_ends, side, figures);
+    } else {
+      standing_.add(assignment.unit, side, figures, began, now);
+    }
     return;
   }
   Totals& totals = totals_of(began);
@@ -120,9 +132,12 @@ Evidence Experiment::evidence(MonoTime now) {
   all.counts = settled_.counts;
   all.latency = settled_.latency;
   all.since_flip = since_flip_;
-  if (setting_.unit != GateUnit::request && all.share > 0 && all.share < 1) {
-    units_.close(now - (setting_.unit == GateUnit::slice ? patience() : config_.settle), all.share);
-    all.units = units_.compare(all.share);
+  if (all.share <= 0 || all.share >= 1) return all;
+  if (setting_.unit == GateUnit::slice) {
+    slices_.close(now - patience(), all.share);
+    all.slices = slices_.compared();
+  } else if (setting_.unit != GateUnit::request) {
+    all.standing = standing_.look(all.share, now - config_.settle);
   }
   return all;
 }

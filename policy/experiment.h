@@ -21,8 +21,10 @@
 #include "policy/comparison.h"
 #include "policy/config.h"
 #include "policy/gate.h"
+#include "policy/running_mean.h"
+#include "policy/slice_means.h"
+#include "policy/standing_units.h"
 #include "policy/time.h"
-#include "policy/unit_means.h"
 
 namespace backoffd::policy {
 
@@ -101,7 +103,8 @@ class Experiment {
   std::int64_t settled_before_ = 0;  // stretches with a lower number are in settled_
   Totals settled_;
   std::unordered_map<std::uint64_t, RunningMean> centres_;  // log latency by key
-  UnitMeans units_;
+  SliceMeans slices_;
+  StandingUnits standing_;
 };
 
 }  // namespace backoffd::policy

@@ -84,11 +84,21 @@ double ScoreWalk::effect(double share) const {
 }
 
 Interval ScoreWalk::interval(double share, double scale, double alpha) const {
-  if (count_ == 0) return {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
   // The prior's precision that makes the bound tightest at `scale` (Howard et al. 2021, 3.5, to first order).
   const double rho = scale / (2.0 * std::log(1.0 / alpha) + std::log1p(2.0 * std::log(1.0 / alpha)));
   const double total = variation_ + rho;
-  const double bound = std::sqrt(total * std::log(total / (rho * alpha * alpha)));
+  return around_effect(share, std::sqrt(total * std::log(total / (rho * alpha * alpha))));
+}
+
+Interval ScoreWalk::interval_of_one_look(double share, double least, double alpha) const {
+  // The supermartingale's exponent that is best for the variance under the null, which does not depend on the arms.
+  const double limit = std::log(2.0 / alpha);
+  const double lambda = std::sqrt(2.0 * limit / std::max(least, share * (1.0 - share) * squares_));
+  return around_effect(share, limit / lambda + lambda * variation_ / 2.0);
+}
+
+Interval ScoreWalk::around_effect(double share, double bound) const {
+  if (count_ == 0) return {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
   const double information = static_cast<double>(count_) * share * (1.0 - share);
   return {(sum_ - bound) / information, (sum_ + bound) / information};
 }

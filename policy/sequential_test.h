@@ -55,11 +55,13 @@ class ScoreWalk {
     const double arm = treated ? 1.0 - share : -share;
     ++count_;
     sum_ += arm * residual;
+    squares_ += residual * residual;
     variation_ += (arm * arm + 2 * share * (1.0 - share)) / 3 * residual * residual;
   }
   void merge(const ScoreWalk& other) {
     count_ += other.count_;
     sum_ += other.sum_;
+    squares_ += other.squares_;
     variation_ += other.variation_;
   }
 
@@ -69,10 +71,16 @@ class ScoreWalk {
   // `scale`: sum of variances at which the interval shall be narrowest for its alpha; being wrong by a factor of 100
   // costs a quarter of its width.
   Interval interval(double share, double scale, double alpha) const;
+  // The same for one look alone, which may be as narrow as the variances allow. `least`: sum of variances below which
+  // it gets no narrower, or units that met no event yet would seem to be known.
+  Interval interval_of_one_look(double share, double least, double alpha) const;
 
  private:
+  Interval around_effect(double share, double bound) const;
+
   std::uint64_t count_ = 0;
   double sum_ = 0;
+  double squares_ = 0;
   double variation_ = 0;
 };
 

@@ -4,13 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <deque>
 #include <functional>
 #include <map>
 #include <numbers>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "policy/guard.h"
 #include "policy/hash.h"
@@ -116,15 +119,39 @@ class Trial {
   MonoTime now_{1000h};
 };
 
+// Runs of a proof, and how they ended; at its own end it says what came out.
+class Tally {
+ public:
+  explicit Tally(const char* what = "exchanges") : what_(what) {}
+  ~Tally() {
+    std::sort(after_.begin(), after_.end());
+    std::printf("%zu of %d runs rolled back", after_.size(), runs_);
+    if (!after_.empty()) {
+      std::printf(", half of them within %d %s, the last after %d", after_[after_.size() / 2], what_, after_.back());
+    }
+    std::printf("\n");
+  }
+  void add(int after, bool rolled_back) {
+    ++runs_;
+    if (rolled_back) after_.push_back(after);
+  }
+  int rolled_back() const { return static_cast<int>(after_.size()); }
+
+ private:
+  const char* what_;
+  int runs_ = 0;
+  std::vector<int> after_;
+};
+
 // How many of `runs` were rolled back within `most` exchanges.
 int rollbacks(int runs, int most, int every, double percentage, const World& control, const World& treatment) {
-  int count = 0;
+  Tally tally;
   for (int run = 0; run < runs; ++run) {
     Trial trial(setting_of(percentage), 1000 + static_cast<std::uint64_t>(run));
-    trial.until_rollback(control, treatment, most, every);
-    count += trial.rolled_back() ? 1 : 0;
+    const int after = trial.until_rollback(control, treatment, most, every);
+    tally.add(after, trial.rolled_back());
   }
-  return count;
+  return tally.rolled_back();
 }
 
 // --- harm is taken back ---
@@ -341,14 +368,22 @@ class Switchback {
 
 double base_of(int key) { return 0.02 + 0.02 * key; }
 
-TEST(ProofOfSlices, TenPointsOfSuccessAreTakenBackWithin300SlicesOfFourKeys) {
-  int count = 0;
+int rollbacks_of_slices(int slices, int keys, double harm) {
+  Tally tally("slices of each key");
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Switchback trial(seed, 1min);
-    trial.run(75, 4, [](int key, bool treated, bool, Duration) { return base_of(key) + (treated ? 0.10 : 0); });
-    count += trial.rolled_back() ? 1 : 0;
+    const int after = trial.run(
+        slices, keys, [&](int key, bool treated, bool, Duration) { return base_of(key) + (treated ? harm : 0); });
+    tally.add(after, trial.rolled_back());
   }
-  EXPECT_GE(count, 38);
+  return tally.rolled_back();
+}
+
+TEST(ProofOfSlices, TenPointsOfSuccessAreTakenBackWithin300SlicesOfFourKeys) {
+  EXPECT_GE(rollbacks_of_slices(75, 4, 0.10), 38);
+}
+TEST(ProofOfSlices, TwoPointsOfSuccessAreTakenBackWithin1000SlicesOfFourKeys) {
+  EXPECT_GE(rollbacks_of_slices(250, 4, 0.02), 38);
 }
 
 // Keys that differ, hours that differ, and slices in which a provider is down: units that are anything but alike.
@@ -415,7 +450,7 @@ TEST(ProofOfSlices, DownloadsThatOutlastTheirSliceDoNotCountItTwice) {
       rolled_back = compare(evidence, config, {}).verdict == GateVerdict::rollback;
     }
     count += rolled_back ? 1 : 0;
-    EXPECT_LE(evidence.units.units[0] + evidence.units.units[1], std::uint64_t{kKeys} * kSlices);
+    EXPECT_LE(evidence.slices.units[0] + evidence.slices.units[1], std::uint64_t{kKeys} * kSlices);
     EXPECT_TRUE(rolled_back || experiment.late() > 0);
   }
   EXPECT_LE(count, 1);
@@ -437,6 +472,100 @@ TEST(ProofOfSlices, CarryOverIsWashedOut) {
   EXPECT_NEAR(washed.difference, 0.10, 0.01);
   EXPECT_TRUE(washed.interval.low < 0.10 && washed.interval.high > 0.10);
   EXPECT_GT(estimate(0s).difference, 0.13);
+}
+
+// --- clients ---
+
+// Clients of which a few send most of the requests, and which differ in how they fare: each stays on its arm. With
+// `wanders` each fares anew at times, as the clients do that come and go.
+class Clients {
+ public:
+  Clients(std::uint64_t seed, int count, double percentage) : trial_(setting_of(percentage, GateUnit::client), seed) {
+    for (int i = 0; i < count; ++i) {
+      all_.push_back({.busy = std::pow(1 - trial_.random().uniform(), -1 / 1.1), .id = trial_.random().next()});
+      all_.back().treated = trial_.random().uniform() * 100 < percentage;
+      total_ += all_.back().busy;
+      all_.back().until = total_;
+    }
+    fare_anew();
+  }
+
+  // The number of exchanges after which it was rolled back; `most`: it was not.
+  int run(int most, double harm, double slower = 0, bool wanders = false) {
+    for (int i = 1; i <= most; ++i) {
+      if (wanders && i % (most / 40) == 0) fare_anew();
+      const double point = trial_.random().uniform() * total_;
+      const Client& client =
+          *std::lower_bound(all_.begin(), all_.end(), point, [](const Client& c, double p) { return c.until < p; });
+      World world = client.world;
+      if (client.treated) world.failure += harm;
+      if (client.treated) world.latency *= 1 + slower;
+      trial_.now() += 10ms;
+      trial_.finish({.assigned = true, .treated = client.treated}, world, {.trial = 1, .unit = client.id},
+                    "p@a.example", 1);
+      if (i % 100 != 0) continue;
+      last_ = trial_.look();
+      observed_ |= last_.verdict == GateVerdict::observe;
+      if (trial_.rolled_back()) return i;
+    }
+    return most;
+  }
+  bool rolled_back() const { return trial_.rolled_back(); }
+  bool observed() const { return observed_; }
+
+ private:
+  struct Client {
+    double busy;
+    std::uint64_t id;
+    bool treated = false;
+    double until = 0;
+    World world{};
+  };
+  void fare_anew() {
+    for (Client& client : all_) {
+      client.world.failure = std::min(0.9, 0.05 * std::exp(0.5 * normal(trial_.random().next()) - 0.125));
+      client.world.latency = 0.2 * std::exp(0.7 * normal(trial_.random().next()));
+    }
+  }
+
+  Trial trial_;
+  std::vector<Client> all_;
+  double total_ = 0;
+  Comparison last_;
+  bool observed_ = false;
+};
+
+TEST(ProofOfClients, TwoPointsOfSuccessOfAThousandClientsAreTakenBackWithin250000Exchanges) {
+  Tally tally;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Clients trial(seed, 1000, 50);
+    const int after = trial.run(250'000, 0.02);
+    tally.add(after, trial.rolled_back());
+  }
+  EXPECT_GE(tally.rolled_back(), 38);
+}
+
+TEST(ProofOfClients, AAgainstAIsRolledBackInOnePercentOfRunsAtMost) {
+  Tally tally;
+  int observed = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Clients trial(seed, 50 + 50 * static_cast<int>(seed % 8), seed % 2 == 0 ? 50 : 20);
+    const int after = trial.run(20'000, 0, 0, seed % 3 == 0);
+    tally.add(after, trial.rolled_back());
+    observed += trial.observed() ? 1 : 0;
+  }
+  EXPECT_LE(tally.rolled_back(), 2);
+  EXPECT_LE(observed, 2) << "nor is a hand raised";
+}
+
+TEST(ProofOfClients, ATreatmentThatHelpsIsNeverRolledBack) {
+  Tally tally;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Clients trial(seed, 500, 50);
+    const int after = trial.run(50'000, -0.02, -0.1);
+    tally.add(after, trial.rolled_back());
+  }
+  EXPECT_EQ(tally.rolled_back(), 0);
 }
 
 // --- what is no part of it ---
@@ -485,6 +614,7 @@ TEST(Experiment, UnitsThatStayAreComparedAsUnits) {
   const ExperimentConfig config = at_once();
   Random random(5);
   const MonoTime now{1000h};
+  std::string told;
   const auto verdict_of = [&](int clients, double harm) {
     Experiment experiment(config);
     experiment.restart(1, setting_of(50, GateUnit::client), 0.01, now);
@@ -498,10 +628,14 @@ TEST(Experiment, UnitsThatStayAreComparedAsUnits) {
                             now);
       }
     }
-    return compare(experiment.evidence(now), config, {}).verdict;
+    const Comparison comparison = compare(experiment.evidence(now), config, {});
+    told = comparison.evidence.at(4);
+    return comparison.verdict;
   };
   EXPECT_EQ(verdict_of(4, 0.5), GateVerdict::insufficient);
+  EXPECT_EQ(told, "not looked at yet: 4 units, of 20 for a first look");
   EXPECT_EQ(verdict_of(200, 0.2), GateVerdict::rollback);
+  EXPECT_EQ(told, "look 1, at 20000 exchanges; the next one at 30001");
   EXPECT_NE(verdict_of(200, 0), GateVerdict::rollback);
 }
 
