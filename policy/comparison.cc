@@ -207,6 +207,7 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
   say(describe_latency("latency to the last byte, 95th percentile", tail));
 
   if (stay) say(describe_look(evidence.standing));
+  if (stay && evidence.standing.number == 0) return result;
   const std::array<std::uint64_t, kSideNames.size()> compared =
       requests ? std::array{evidence.counts[0].exchanges, evidence.counts[1].exchanges} : units_of(evidence).units;
   const auto least = static_cast<std::uint64_t>(requests ? config.min_exchanges : config.min_units);

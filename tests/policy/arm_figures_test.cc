@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <deque>
+#include <initializer_list>
+#include <numeric>
+#include <string>
+#include <vector>
 
 #include "policy/random.h"
 
@@ -128,6 +134,125 @@ TEST(FiguresTable, KeysAndArmsAreApart) {
   EXPECT_EQ(arms[1].successes, 0u);
   table.collect("nobody@nowhere", FigureWindow::five_minutes, at(1s), arms);
   EXPECT_EQ(arms[0].exchanges, 1u);
+}
+
+// Everything that is told of a key, an arm and a window, against a list of all exchanges that is gone through anew.
+class Model {
+ public:
+  struct One {
+    std::string key;
+    Side side;
+    ExchangeFigures exchange;
+    AttemptFigures attempts;
+    MonoTime when;
+  };
+
+  // Some traffic: now and then nothing for hours.
+  const One& next() {
+    now_ += from_seconds(random_.uniform() < 0.0005 ? random_.uniform(0, 20'000) : random_.uniform(0, 3));
+    One one{.key = key(static_cast<int>(random_.uniform(0, 3))),
+            .side = random_.uniform() < 0.3 ? Side::treatment : Side::control,
+            .exchange = exchange(pick({200, 200, 200, 404, 429, 503, 0}), from_seconds(latency())),
+            .attempts = {.throttle_answers = upto(3), .timeouts = upto(2)},
+            .when = now_};
+    one.exchange.ending = pick({Ending::whole, Ending::whole, Ending::broken, Ending::left});
+    one.exchange.tunnel = random_.uniform() < 0.1;
+    one.exchange.resumed = random_.uniform() < 0.1;
+    one.exchange.attempts = 1 + static_cast<int>(upto(5));
+    one.exchange.queued = from_seconds(random_.uniform());
+    one.exchange.to_head = from_seconds(latency() / 2);
+    one.exchange.bytes = upto(100'000);
+    all_.push_back(one);
+    return all_.back();
+  }
+  MonoTime now() const { return now_; }
+
+  std::vector<One> within(const std::string& key_of, Side side, FigureWindow window) const {
+    const auto number = [](MonoTime at, Duration part) { return at.time_since_epoch() / part; };
+    std::vector<One> chosen;
+    for (const One& one : all_) {
+      if (one.key != key_of || one.side != side) continue;
+      if (window == FigureWindow::five_minutes && number(one.when, 1min) <= number(now_, 1min) - 5) continue;
+      if (window == FigureWindow::hour && number(one.when, 10min) <= number(now_, 10min) - 6) continue;
+      chosen.push_back(one);
+    }
+    return chosen;
+  }
+
+ private:
+  template <class T>
+  T pick(std::initializer_list<T> of) {
+    return of.begin()[upto(static_cast<std::uint32_t>(of.size()))];
+  }
+  std::uint32_t upto(std::uint32_t end) { return static_cast<std::uint32_t>(random_.uniform(0, end)); }
+  double latency() { return std::exp(random_.uniform(std::log(0.01), std::log(60.0))); }
+
+  Random random_{9};
+  MonoTime now_ = at(0s);
+  std::vector<One> all_;
+};
+
+void expect_latencies(const LatencyHistogram& told, std::vector<double> all) {
+  ASSERT_EQ(told.count(), all.size());
+  if (all.empty()) return;
+  std::sort(all.begin(), all.end());
+  const auto n = static_cast<double>(all.size());
+  EXPECT_NEAR(told.mean(), std::accumulate(all.begin(), all.end(), 0.0) / n, 1e-6);
+  for (const double q : {0.5, 0.95, 0.99}) {
+    const double exact = all[static_cast<std::size_t>(std::ceil(q * n)) - 1];
+    EXPECT_NEAR(told.quantile(q), exact, exact * LatencyHistogram::kRelativeError + 1e-6) << q;
+  }
+}
+
+void expect_figures(const ArmFigures& told, const std::vector<Model::One>& all) {
+  const auto sum = [&](auto of) {
+    return std::accumulate(all.begin(), all.end(), std::uint64_t{0}, [&](std::uint64_t before, const Model::One& one) {
+      return before + static_cast<std::uint64_t>(of(one));
+    });
+  };
+  EXPECT_EQ(told.exchanges, all.size());
+  EXPECT_EQ(told.successes, sum([](auto& one) {
+              return one.exchange.ending == Ending::whole && (one.exchange.status == 200 || one.exchange.status == 404);
+            }));
+  EXPECT_EQ(told.left, sum([](auto& one) { return one.exchange.ending == Ending::left; }));
+  EXPECT_EQ(told.throttle_answers, sum([](auto& one) { return one.attempts.throttle_answers; }));
+  EXPECT_EQ(told.throttled_exchanges, sum([](auto& one) { return one.attempts.throttle_answers > 0; }));
+  EXPECT_EQ(told.throttled, sum([](auto& one) { return one.exchange.status == 429; }));
+  EXPECT_EQ(told.timeouts, sum([](auto& one) { return one.attempts.timeouts; }));
+  EXPECT_EQ(told.broken_bodies, sum([](auto& one) { return one.exchange.ending == Ending::broken; }));
+  EXPECT_EQ(told.resumed_bodies, sum([](auto& one) { return one.exchange.resumed; }));
+  EXPECT_EQ(told.attempts, sum([](auto& one) { return one.exchange.attempts; }));
+  EXPECT_EQ(told.bytes, sum([](auto& one) { return one.exchange.bytes; }));
+  EXPECT_EQ(told.queued, Duration(sum([](auto& one) { return one.exchange.queued.count(); })));
+  std::vector<double> heads, ends;
+  for (const Model::One& one : all) {
+    heads.push_back(seconds(one.exchange.to_head));
+    ends.push_back(seconds(one.exchange.tunnel ? one.exchange.to_head : one.exchange.to_end));
+  }
+  expect_latencies(told.to_head, heads);
+  expect_latencies(told.latency, ends);
+}
+
+TEST(FiguresTable, TellsWhatAListOfAllExchangesWouldTell) {
+  Model model;
+  FiguresTable table;
+  for (int i = 0; i < 30'000; ++i) {
+    const Model::One& one = model.next();
+    table.add(one.key, one.side, one.exchange, one.attempts, one.when);
+    if (i % 500 != 0) continue;
+    for (int k = 0; k < 3; ++k) {
+      for (std::size_t window = 0; window < kFigureWindowNames.size(); ++window) {
+        BothArms arms;
+        table.collect(key(k), static_cast<FigureWindow>(window), model.now(), arms);
+        for (const Side side : {Side::control, Side::treatment}) {
+          SCOPED_TRACE(key(k) + ", " + std::string(kFigureWindowNames[window]) + ", " + std::to_string(i));
+          expect_figures(arms[static_cast<std::size_t>(side)],
+                         model.within(key(k), side, static_cast<FigureWindow>(window)));
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
 }
 
 TEST(FiguresTable, BeyondItsSizeKeysAreOneAndNothingIsLost) {

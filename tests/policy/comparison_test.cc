@@ -181,6 +181,31 @@ TEST(Comparison, TheProcessIsLookedAtToo) {
   EXPECT_EQ(judged({}, {}, 0.5, {.memory_growth = 0.19, .cpu_rise = 0.04}).verdict, GateVerdict::keep);
 }
 
+// Each with traffic that is on this side of it by default, and on the other side of another.
+TEST(Comparison, EachThresholdIsTheOperators) {
+  const auto verdict = [](const Evidence& evidence, auto change, const Resources& resources = {}) {
+    ExperimentConfig config;
+    change(config);
+    return compare(evidence, config, resources).verdict;
+  };
+  const auto as_it_is = [](ExperimentConfig&) {};
+  const Evidence fails = evidence_of({}, {.failures = 0.07});
+  EXPECT_EQ(verdict(fails, as_it_is), GateVerdict::rollback);
+  EXPECT_EQ(verdict(fails, [](auto& c) { c.success_drop = 0.03; }), GateVerdict::observe);
+  const Evidence slow = evidence_of({}, {.latency = 0.23});
+  EXPECT_EQ(verdict(slow, as_it_is), GateVerdict::rollback);
+  EXPECT_EQ(verdict(slow, [](auto& c) { c.latency_rise = 0.2; }), GateVerdict::observe);
+  const Evidence throttled = evidence_of({.throttled = 0.05}, {.throttled = 0.05});
+  EXPECT_EQ(verdict(throttled, as_it_is), GateVerdict::observe);
+  EXPECT_EQ(verdict(throttled, [](auto& c) { c.throttled_share = 0.06; }), GateVerdict::keep);
+  const Evidence equal = evidence_of({}, {});
+  EXPECT_EQ(verdict(equal, as_it_is, {.memory_growth = 0.15}), GateVerdict::keep);
+  EXPECT_EQ(verdict(equal, [](auto& c) { c.memory_growth = 0.1; }, {.memory_growth = 0.15}), GateVerdict::observe);
+  EXPECT_EQ(verdict(equal, as_it_is, {.cpu_rise = 0.06}), GateVerdict::observe);
+  EXPECT_EQ(verdict(equal, [](auto& c) { c.cpu_rise = 0.1; }, {.cpu_rise = 0.06}), GateVerdict::keep);
+  EXPECT_EQ(verdict(equal, [](auto& c) { c.min_exchanges = 30'000; }), GateVerdict::insufficient);
+}
+
 TEST(Comparison, ArmsThatAreNotWhatTheyShouldBeAreDoubted) {
   EXPECT_THAT(last(judged({.exchanges = 21'000}, {.exchanges = 20'000})), HasSubstr("did not get its share"));
 }
