@@ -264,7 +264,8 @@ void Exchange::answered() {
     return;
   }
   body_ = std::make_unique<ResponseBody>(worker_, framing_, framing_for_client(framing_, request_.minor_version()));
-  if (plan_.retry_policy == policy::RetryPolicy::contextual && plan_.operation == policy::Operation::download) {
+  // In shadow too, where it is told only: the standard policy never asks whether a body can be continued.
+  if (plan_.contextual_retry.treated && plan_.operation == policy::Operation::download) {
     body_->let_resume(request_.method(), head);
   }
   upgrade_.clear();  // this answer has declined it

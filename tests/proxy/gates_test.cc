@@ -128,6 +128,16 @@ TEST(Gates, ShadowReportsWhatItWouldHaveDecided) {
   const auto deferred = static_cast<std::size_t>(policy::Reason::defer);
   EXPECT_EQ(1u, play.proxy().counted([&](const proxy::Counters& c) { return c.shadow_verdicts[deferred].get(); }));
 }
+TEST(Gates, ShadowReportsWhatItWouldHaveResumed) {
+  Turns play({closes_after("HTTP/1.1 200 OK\r\nETag: \"one\"\r\nContent-Length: 10\r\n\r\nabc")},
+             gate(GateMode::shadow));
+  Peer client = play.client("GET http://{}/a.pdf HTTP/1.1\r\nHost: {}\r\n\r\n");
+  EXPECT_FALSE(is_complete_response(client.read_all()));
+  EXPECT_EQ(1u, play.requests().size());
+  EXPECT_NE(std::string::npos, play.log_lines().find(" verdict=broken_body shadow=resume ")) << play.log_lines();
+  const auto resumed = static_cast<std::size_t>(policy::Reason::resume);
+  EXPECT_EQ(1u, play.proxy().counted([&](const proxy::Counters& c) { return c.shadow_verdicts[resumed].get(); }));
+}
 TEST(Gates, NoPercentIsTheStandardPolicyRequestByRequest) { expect_standard(gate(GateMode::on, 0)); }
 TEST(Gates, AHeaderThatIsNotAllowedChangesNothing) {
   Turns play({gives(failure(429)), gives(ok("x"))}, override_allowed(false));
