@@ -111,6 +111,14 @@ Effect unit_effect(std::string_view figure, Figure of, const Evidence& evidence,
       slices ? walk.interval(evidence.share, scale, alpha) : walk.interval_of_one_look(evidence.share, scale, alpha)};
 }
 
+// A difference of shares is one at most.
+Effect bounded(Effect effect) {
+  for (double* one : {&effect.difference, &effect.interval.low, &effect.interval.high}) {
+    *one = std::clamp(*one, -1.0, 1.0);
+  }
+  return effect;
+}
+
 // Key by key the treatment is better, and as a whole it is worse, or the other way round.
 bool contradicts_itself(const Effect& e) { return (e.treatment - e.control) * e.difference < 0; }
 
@@ -190,15 +198,23 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
   if (evidence.mode == GateMode::shadow) say("in shadow both arms act alike: what is compared is what chance makes");
 
   const bool requests = evidence.unit == GateUnit::request;
+  const std::array<std::uint64_t, kSideNames.size()> compared =
+      requests ? std::array{evidence.counts[0].exchanges, evidence.counts[1].exchanges} : units_of(evidence).units;
   const bool stay = evidence.unit == GateUnit::client || evidence.unit == GateUnit::key;
+  if (compared[0] + compared[1] == 0) {
+    say(stay ? describe_look(evidence.standing) : std::string("nothing to compare yet"));
+    return result;
+  }
+  if (stay) say(describe_look(evidence.standing));
   const double at_this_look = evidence.alpha * (stay ? evidence.standing.part() : 1);
   const double alpha = at_this_look / 2;  // success and latency share it
   const Effect success = turned(requests ? share_effect("success_rate", &ArmCounts::failures, evidence, alpha)
-                                         : unit_effect("success_rate", Figure::failures, evidence, alpha));
+                                         : bounded(unit_effect("success_rate", Figure::failures, evidence, alpha)));
   const Effect latency = requests ? latency_effect(evidence, alpha)
                                   : exponentiated(unit_effect("latency", Figure::log_latency, evidence, alpha));
-  const Effect throttled = requests ? share_effect("throttled_share", &ArmCounts::throttled, evidence, evidence.alpha)
-                                    : unit_effect("throttled_share", Figure::throttled, evidence, at_this_look);
+  const Effect throttled = requests
+                               ? share_effect("throttled_share", &ArmCounts::throttled, evidence, evidence.alpha)
+                               : bounded(unit_effect("throttled_share", Figure::throttled, evidence, at_this_look));
   const Effect tail = tail_effect(evidence, evidence.alpha);
   result.effects = {success, throttled, latency, tail};
   say(describe_share("success", success));
@@ -206,10 +222,6 @@ Comparison compare(const Evidence& evidence, const ExperimentConfig& config, con
   say(describe_latency("latency to the last byte, geometric mean", latency));
   say(describe_latency("latency to the last byte, 95th percentile", tail));
 
-  if (stay) say(describe_look(evidence.standing));
-  if (stay && evidence.standing.number == 0) return result;
-  const std::array<std::uint64_t, kSideNames.size()> compared =
-      requests ? std::array{evidence.counts[0].exchanges, evidence.counts[1].exchanges} : units_of(evidence).units;
   const auto least = static_cast<std::uint64_t>(requests ? config.min_exchanges : config.min_units);
   if (compared[0] < least || compared[1] < least) {
     say("too few " + std::string(requests ? "exchanges" : "units") + ": " + std::to_string(compared[1]) +

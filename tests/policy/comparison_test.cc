@@ -77,6 +77,20 @@ TEST(Comparison, TooFewSayNothing) {
   EXPECT_EQ(last(comparison), "too few exchanges: 199 in treatment, 5000 in control, of 200 each");
 }
 
+TEST(Comparison, NothingSaysNothing) {
+  for (const GateUnit unit : {GateUnit::request, GateUnit::slice}) {
+    Evidence evidence;
+    evidence.mode = GateMode::on;
+    evidence.unit = unit;
+    evidence.share = 0.5;
+    evidence.alpha = 0.01;
+    const Comparison comparison = compare(evidence, {}, {});
+    EXPECT_EQ(last(comparison), "nothing to compare yet");
+    EXPECT_TRUE(comparison.effects.empty());
+    EXPECT_FALSE(comparison.enough);
+  }
+}
+
 TEST(Comparison, NoHarmIsKept) {
   const Comparison comparison = judged({}, {});
   EXPECT_EQ(comparison.verdict, GateVerdict::keep) << last(comparison);
