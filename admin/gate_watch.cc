@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "admin/gate_json.h"
 #include "admin/process_usage.h"
 
@@ -45,7 +47,7 @@ void GateWatch::tell(GateId id, const GuardAct& act) {
   if (!webhook_) return;
   json::Value message = show_act(act, {Loop::now(), Loop::wall_now()});
   message["gate"] = name(id);
-  webhook_->post(json::write(message));
+  webhook_->post(std::move(message));
 }
 
 }  // namespace backoffd::admin

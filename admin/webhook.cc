@@ -1,14 +1,19 @@
 #include "admin/webhook.h"
 
 #include <algorithm>
+#include <array>
+#include <cinttypes>
+#include <cstdio>
 #include <random>
 
-#include "policy/backoff.h"
-#include "policy/text.h"
+#include "admin/units.h"
 #include "proxy/http/target.h"
+#include "proxy/response_facts.h"
 
 namespace backoffd::admin {
 namespace {
+
+using policy::OutcomeKind;
 
 constexpr std::string_view kPlain = "http://";
 constexpr std::string_view kSecure = "https://";
@@ -40,6 +45,12 @@ std::optional<Url> parse(std::string_view text) {
 std::uint64_t seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
+}
+
+std::string new_id(policy::Random& random) {
+  std::array<char, 33> text{};
+  std::snprintf(text.data(), text.size(), "%016" PRIx64 "%016" PRIx64, random.next(), random.next());
+  return text.data();
 }
 
 }  // namespace
@@ -76,7 +87,8 @@ Webhook::Webhook(proxy::Loop& loop, const proxy::Config& config, proxy::Resolver
       dialer_(loop, resolver_, egress_),
       deadline_(proxy::Timer::of<Webhook, &Webhook::on_deadline>(loop, this)),
       pause_(proxy::Timer::of<Webhook, &Webhook::try_now>(loop, this)),
-      random_(seed()) {
+      random_(seed()),
+      parser_(proxy::HeadParser::Kind::response, {}) {
   Url parsed = *parse(url);
   secure_ = parsed.secure;
   host_ = std::move(parsed.host);
@@ -85,10 +97,14 @@ Webhook::Webhook(proxy::Loop& loop, const proxy::Config& config, proxy::Resolver
   path_ = std::move(parsed.path);
 }
 
-Webhook::~Webhook() = default;
+Webhook::~Webhook() {
+  for (std::size_t i = 0; i < waiting_.size(); ++i) lose("the process ends");
+}
 
-void Webhook::post(std::string json) {
-  waiting_.push_back(std::move(json));
+void Webhook::post(json::Value message) {
+  std::string id = new_id(random_);
+  message["id"] = id;
+  waiting_.push_back({std::move(id), json::write(message)});
   if (waiting_.size() == 1) {
     begin();
   } else if (waiting_.size() > kMostWaiting) {
@@ -98,20 +114,20 @@ void Webhook::post(std::string json) {
 }
 
 void Webhook::begin() {
-  tries_ = 0;
-  begun_ = proxy::Loop::now();
+  progress_ = {.first_attempt = proxy::Loop::now(), .idempotent = true};
   try_now();
 }
 
 void Webhook::try_now() {
-  ++tries_;
+  ++progress_.attempts;
+  parser_ = {proxy::HeadParser::Kind::response, {}};
   deadline_.arm(kPatience);
   dial_ = dialer_.start(host_, port_, *this, proxy::Dialer::Choice::operators);
 }
 
 void Webhook::dialled(proxy::DialResult result) {
   if (result.error != proxy::DialError::none) {
-    end(End::passing, result.detail);
+    end({.kind = OutcomeKind::connect_error, .hint = {}}, result.detail);
     return;
   }
   loop_.bury(std::move(dial_));
@@ -122,7 +138,7 @@ void Webhook::dialled(proxy::DialResult result) {
   }
   auto ssl = tls_->start(host_, authority_, sessions_);
   if (!ssl) {
-    end(End::lasting, ssl.error().what);
+    end({.kind = OutcomeKind::tls_error, .hint = {}}, ssl.error().what);
     return;
   }
   auto transport = std::make_unique<proxy::TlsTransport>(std::move(*ssl), std::string());
@@ -131,72 +147,76 @@ void Webhook::dialled(proxy::DialResult result) {
 }
 
 void Webhook::look_at_handshake() {
-  if (handshake_->failure() == proxy::TlsFailure::certificate) {
-    end(End::lasting, handshake_->failure_text());
-  } else if (handshake_->failure() != proxy::TlsFailure::none) {
-    end(End::passing, handshake_->failure_text());
+  const proxy::TlsFailure failure = handshake_->failure();
+  if (failure == proxy::TlsFailure::certificate) {
+    end({.kind = OutcomeKind::bad_certificate, .hint = {}}, handshake_->failure_text());
+  } else if (failure != proxy::TlsFailure::none && failure != proxy::TlsFailure::closed) {
+    end({.kind = OutcomeKind::tls_error, .hint = {}}, handshake_->failure_text());
   } else if (handshake_->established()) {
     handshake_ = nullptr;
     send();
   } else if (stream_->read_ended() || stream_->write_failed()) {
-    end(End::passing, "closed inside the TLS handshake");
+    end({.kind = OutcomeKind::reset, .hint = {}}, "closed inside the TLS handshake");
   }
 }
 
 void Webhook::send() {
-  const std::string& body = waiting_.front();
-  const std::string request =
-      "POST " + path_ + " HTTP/1.1\r\nHost: " + authority_ +
-      "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-      "\r\n\r\n" + body;
+  const auto& [id, body] = waiting_.front();
+  const std::string request = "POST " + path_ + " HTTP/1.1\r\nHost: " + authority_ +
+                              "\r\nContent-Type: application/json\r\nIdempotency-Key: \"" + id +
+                              "\"\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                              body;
   evbuffer_add(stream_->out(), request.data(), request.size());
+  progress_.request_sent = true;
   stream_->touch();
 }
 
 void Webhook::progress() {
   if (handshake_ != nullptr) {
     look_at_handshake();
-    return;
-  }
-  char start[12];  // "HTTP/1.1 200"
-  if (evbuffer_copyout(stream_->in(), start, sizeof start) == sizeof start) {
-    const std::string_view line(start, sizeof start);
-    const auto status = line.starts_with("HTTP/1.") ? policy::parse_unsigned(line.substr(9)) : std::nullopt;
-    const auto in = [&](std::uint64_t low) { return status && *status >= low && *status < low + 100; };
-    const bool is_passing = status && std::find(retry_.statuses.begin(), retry_.statuses.end(),
-                                                static_cast<int>(*status)) != retry_.statuses.end();
-    end(in(200)      ? End::delivered
-        : is_passing ? End::passing
-                     : End::lasting,
-        "the answer begins with " + (status ? std::to_string(*status) : std::string("?")));
-  } else if (stream_->read_ended() || stream_->failed() || stream_->write_failed()) {
-    end(End::passing, "the connection ended without an answer");
+  } else {
+    read_head();
   }
 }
 
-void Webhook::on_deadline() { end(End::passing, "no answer in time"); }
+void Webhook::read_head() {
+  using State = proxy::HeadParser::State;
+  State state = parser_.feed(stream_->in());
+  for (; state == State::done && parser_.head().status() < 200; state = parser_.feed(stream_->in())) parser_.take();
+  if (state == State::done) {
+    const int status = parser_.head().status();
+    end({OutcomeKind::response, status, proxy::read_hint_of(parser_.head())},
+        "the answer is " + std::to_string(status));
+  } else if (state == State::error) {
+    end({.kind = OutcomeKind::bad_response, .hint = {}}, "the answer is no HTTP: " + std::string(parser_.error().name));
+  } else if (stream_->read_ended() || stream_->failed() || stream_->write_failed()) {
+    end({.kind = OutcomeKind::reset, .hint = {}}, "the connection ended without an answer");
+  }
+}
 
-void Webhook::end(End how, const std::string& failure) {
+void Webhook::on_deadline() { end({.kind = OutcomeKind::head_timeout, .hint = {}}, "no answer in time"); }
+
+void Webhook::end(const policy::Outcome& outcome, const std::string& failure) {
   deadline_.disarm();
   handshake_ = nullptr;
   loop_.bury(std::move(dial_));
   loop_.bury(std::move(stream_));
-  if (how == End::passing && again()) return;
-  if (how == End::delivered) {
+  if (outcome.kind == OutcomeKind::response && outcome.status >= 200 && outcome.status < 300) {
     ++counts_.delivered;
   } else {
-    lose(failure + (tries_ > 1 ? ", after " + std::to_string(tries_) + " tries" : ""));
+    const policy::Verdict verdict = judge(policy::RetryPolicy::standard, retry_, policy::Operation::download, progress_,
+                                          outcome, true, proxy::Loop::now(), random_);
+    if (verdict.action == policy::Action::retry) {
+      ++counts_.retries;
+      pause_.arm(verdict.wait);
+      return;
+    }
+    const auto& asked = outcome.hint.retry_after;
+    lose(failure + (progress_.attempts > 1 ? ", after " + std::to_string(progress_.attempts) + " tries" : "") +
+         (asked && verdict.reason == policy::Reason::deadline ? ", and asks to wait " + format_duration(*asked) : ""));
   }
   waiting_.pop_front();
   if (!waiting_.empty()) begin();
-}
-
-bool Webhook::again() {
-  const proxy::Duration wait = policy::full_jitter(retry_.base_delay, retry_.max_backoff, tries_, random_);
-  if (tries_ >= retry_.max_attempts || proxy::Loop::now() + wait >= begun_ + retry_.max_delay) return false;
-  ++counts_.retries;
-  pause_.arm(wait);
-  return true;
 }
 
 void Webhook::lose(const std::string& failure) {

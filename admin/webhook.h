@@ -1,9 +1,12 @@
 // Sends short JSON messages to a URL of the operator's by POST, one after the other, without the loop ever waiting.
-// What does not arrive is tried again as the standard policy tries a request: after full jitter, at most so often and
-// for so long; never to a server whose certificate does not verify. A message that is lost is counted, and the log says
-// so: it stands there and in GET /gates anyway. One that was taken without an answer may arrive twice.
+// What does not arrive is tried again as the standard policy says: after the Retry-After of the answer, else after full
+// jitter; at most so often and for so long; never to a server whose certificate does not verify. A message that is lost
+// is counted, and the log says so: it stands there and in GET /gates anyway.
 //
-//     idle --post()--> dialling --> handshaking (https) --> awaiting (the status line) --> idle, or the next one
+// One that was taken without an answer may arrive twice. Each has an id, which every try of it bears: `id` in the
+// message, and the field Idempotency-Key (draft-ietf-httpapi-idempotency-key-header); so the receiver can tell.
+//
+//     idle --post()--> dialling --> handshaking (https) --> awaiting (the response head) --> idle, or the next one
 //              ^           \______________\___________________\__ deadline, failure
 //              |                                                       |
 //              +----------------------- pausing <----------------------+--> lost: told, then as above
@@ -19,10 +22,13 @@
 #include <string>
 #include <string_view>
 
+#include "admin/json.h"
 #include "policy/config.h"
 #include "policy/random.h"
 #include "policy/result.h"
+#include "policy/retry.h"
 #include "proxy/config.h"
+#include "proxy/http/parser.h"
 #include "proxy/net/dialer.h"
 #include "proxy/net/egress.h"
 #include "proxy/net/loop.h"
@@ -59,11 +65,15 @@ class Webhook final : private proxy::Dialer::Owner, private proxy::Stream::Owner
                                                        const policy::RetryConfig& retry = {});
   ~Webhook();
 
-  void post(std::string json);
+  // `message`: an object; it gets an `id`.
+  void post(json::Value message);
   const WebhookCounts& counts() const { return counts_; }
 
  private:
-  enum class End { delivered, passing, lasting };  // passing: worth another try
+  struct Message {
+    std::string id;
+    std::string body;
+  };
 
   Webhook(proxy::Loop& loop, const proxy::Config& config, proxy::Resolver::Options resolver, proxy::EgressRules egress,
           std::string_view url, Lost lost, const policy::RetryConfig& retry);
@@ -73,9 +83,9 @@ class Webhook final : private proxy::Dialer::Owner, private proxy::Stream::Owner
   void progress() override;
   void look_at_handshake();
   void send();
+  void read_head();
   void on_deadline();
-  void end(End how, const std::string& failure);
-  bool again();  // false: enough of it
+  void end(const policy::Outcome& outcome, const std::string& failure);
   void lose(const std::string& failure);
 
   proxy::Loop& loop_;
@@ -98,9 +108,9 @@ class Webhook final : private proxy::Dialer::Owner, private proxy::Stream::Owner
   proxy::Timer pause_;  // up to the next try
   policy::Random random_;
 
-  std::deque<std::string> waiting_;  // the first is under way
-  int tries_ = 0;                    // of the first
-  policy::MonoTime begun_{};         // its first try
+  std::deque<Message> waiting_;  // the first is under way
+  policy::Progress progress_;    // of the first
+  proxy::HeadParser parser_;     // of the answer
   std::unique_ptr<proxy::Dial> dial_;
   std::unique_ptr<proxy::Stream> stream_;
   proxy::TlsTransport* handshake_ = nullptr;  // the stream's, until it is established

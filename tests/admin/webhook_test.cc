@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -34,7 +35,7 @@ class WebhookTest : public testing::Test {
         retry_);
     ASSERT_TRUE(made) << made.error().text();
     loop_.post([&] {
-      for (const std::string& message : messages) (*made)->post(message);
+      for (const std::string& message : messages) (*made)->post(json::parse(message, json::Dialect::strict)->root);
     });
     std::thread thread([this] { loop_.run(); });
     EXPECT_TRUE(test::eventually(until));
@@ -71,8 +72,60 @@ TEST_F(WebhookTest, MessagesArriveOneAfterTheOther) {
   const std::string first = hook.seen()[0];
   EXPECT_THAT(first, HasSubstr("POST /hook?x=1 HTTP/1.1\r\nHost: " + hook.authority() + "\r\n"));
   EXPECT_THAT(first, HasSubstr("Content-Type: application/json\r\n"));
-  EXPECT_THAT(first, HasSubstr("\r\n\r\n{\"a\":1}"));
-  EXPECT_THAT(hook.seen()[1], HasSubstr("{\"b\":2}"));
+  EXPECT_THAT(first, HasSubstr("\r\n\r\n{\"a\":1,"));
+  EXPECT_THAT(hook.seen()[1], HasSubstr("{\"b\":2,"));
+}
+
+// The `id` that is in a message; its field must say the same.
+std::string id_of(const std::string& request) {
+  const auto body = json::parse(request.substr(request.find("\r\n\r\n") + 4), json::Dialect::strict);
+  const json::Value* const id = body ? body->root.find("id") : nullptr;
+  if (id == nullptr || !id->string()) return "(none)";
+  EXPECT_THAT(request, HasSubstr("\r\nIdempotency-Key: \"" + *id->string() + "\"\r\n"));
+  return *id->string();
+}
+
+// The first answer got lost on its way: the message arrives twice, and the receiver can tell.
+TEST_F(WebhookTest, EveryMessageHasAnIdThatItsTriesBear) {
+  test::Upstream* self = nullptr;
+  test::Upstream hook({answers(self, "HTTP/1.1 200 O"), answers(self, "HTTP/1.1 200 OK\r\n\r\n")});
+  self = &hook;
+  post(hook.url("/"), {"{}", "{}"}, [&] { return hook.seen().size() == 3; });
+  const std::string id = id_of(hook.seen()[0]);
+  EXPECT_EQ(id.size(), 32U);
+  EXPECT_EQ(id_of(hook.seen()[1]), id);
+  EXPECT_NE(id_of(hook.seen()[2]), id);
+  EXPECT_EQ(counts_.delivered, 2U);
+}
+
+TEST_F(WebhookTest, TheReceiverMaySayWhenToTryAgain) {
+  test::Upstream* self = nullptr;
+  test::Upstream hook(
+      {answers(self, "HTTP/1.1 503 No\r\nRetry-After: 1\r\n\r\n"), answers(self, "HTTP/1.1 200 OK\r\n\r\n")});
+  self = &hook;
+  const auto begun = std::chrono::steady_clock::now();
+  post(hook.url("/"), {"{}"}, [&] { return hook.seen().size() == 2; });
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 1s);
+  EXPECT_TRUE(lost().empty());
+}
+
+// Not after half of the time that it asked for.
+TEST_F(WebhookTest, AnHourIsMoreThanAMessageWaits) {
+  test::Upstream* self = nullptr;
+  test::Upstream hook({answers(self, "HTTP/1.1 429 No\r\nRetry-After: 3600\r\n\r\n")});
+  self = &hook;
+  post(hook.url("/"), {"{}"}, [&] { return lost().size() == 1; });
+  EXPECT_THAT(lost()[0], HasSubstr("the answer is 429, and asks to wait 1h"));
+  EXPECT_EQ(hook.connections(), 1);
+}
+
+TEST_F(WebhookTest, AnInterimAnswerIsNone) {
+  test::Upstream* self = nullptr;
+  test::Upstream hook({answers(self, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")});
+  self = &hook;
+  post(hook.url("/"), {"{}"}, [&] { return hook.seen().size() == 1; });
+  EXPECT_TRUE(lost().empty());
+  EXPECT_EQ(counts_.delivered, 1U);
 }
 
 TEST_F(WebhookTest, WhatFailsForAWhileIsTriedAgain) {
@@ -91,7 +144,7 @@ TEST_F(WebhookTest, AndGivenUpAfterSoManyTries) {
   test::Upstream hook({answers(self, "HTTP/1.1 500 No\r\n\r\n")});
   self = &hook;
   post(hook.url("/"), {"{}"}, [&] { return lost().size() == 1; });
-  EXPECT_THAT(lost()[0], HasSubstr("the answer begins with 500, after 3 tries"));
+  EXPECT_THAT(lost()[0], HasSubstr("the answer is 500, after 3 tries"));
   EXPECT_EQ(hook.connections(), 3);
   EXPECT_EQ(counts_.lost, 1U);
   EXPECT_EQ(counts_.delivered, 0U);
@@ -105,7 +158,7 @@ TEST_F(WebhookTest, ARefusalIsFinal) {
   post(hook.url("/"), {"{}", "{}", R"({"c":3})"}, [&] { return hook.seen().size() == 3; });
   EXPECT_EQ(lost().size(), 2U);
   EXPECT_EQ(counts_.retries, 0U);
-  EXPECT_THAT(hook.seen()[2], HasSubstr("{\"c\":3}"));
+  EXPECT_THAT(hook.seen()[2], HasSubstr("{\"c\":3,"));
 }
 
 // --- https ---
@@ -131,7 +184,7 @@ TEST_F(SecureWebhookTest, HttpsIsSpoken) {
   post(secure_url(hook), {R"({"a":1})", R"({"b":2})"}, [&] { return hook.seen().size() == 2; });
   EXPECT_TRUE(lost().empty());
   EXPECT_THAT(hook.seen()[0], HasSubstr("POST /hook HTTP/1.1\r\nHost: " + hook.authority() + "\r\n"));
-  EXPECT_THAT(hook.seen()[1], HasSubstr("{\"b\":2}"));
+  EXPECT_THAT(hook.seen()[1], HasSubstr("{\"b\":2,"));
 }
 
 TEST_F(SecureWebhookTest, ACertificateThatDoesNotVerifyIsToldNothingAndNotTriedAgain) {
@@ -156,6 +209,8 @@ TEST_F(WebhookTest, OnlySoManyWait) {
   const proxy::Fd silent = test::listen_on_free_port(port);
   std::vector<std::string> messages(Webhook::kMostWaiting + 3, "{}");
   post("http://127.0.0.1:" + std::to_string(port), messages, [&] { return lost().size() == 3; });
+  EXPECT_EQ(lost().size(), messages.size()) << "those that wait when the process ends are told too";
+  EXPECT_THAT(lost().back(), HasSubstr("the process ends"));
 }
 
 }  // namespace

@@ -34,13 +34,19 @@ MOST = 5000  # requests
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
-    """Notes what is posted to it."""
+    """Notes what is posted to it, and asks for the first message once more."""
 
     seen: list[dict] = []
+    keys: list[str] = []
 
     def do_POST(self) -> None:
+        Hook.keys.append(self.headers["Idempotency-Key"])
         Hook.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
+        if len(Hook.seen) == 1:
+            self.send_response(503)
+            self.send_header("Retry-After", "1")
+        else:
+            self.send_response(204)
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
@@ -55,7 +61,7 @@ class Guarded(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.provider = ProviderProcess()
         self.addCleanup(self.provider.stop)
-        Hook.seen = []
+        Hook.seen, Hook.keys = [], []
         self.hook = http.server.HTTPServer(("127.0.0.1", 0), Hook)
         self.addCleanup(self.hook.server_close)
         threading.Thread(target=self.hook.serve_forever, daemon=True).start()
@@ -126,8 +132,10 @@ class Guarded(unittest.TestCase):
         metrics = fetch(f"http://127.0.0.1:{self.proxy.admin_port}/metrics")
         self.assertIn('backoffd_gate_rolled_back{gate="contextual-retry"} 1', metrics)
         self.assertIn('backoffd_gate_acts_total{gate="contextual-retry",act="rolled_back"} 1', metrics)
-        posted = lambda: [(one["gate"], one["act"]) for one in Hook.seen]  # noqa: E731
-        self.eventually(lambda: posted() == [("contextual-retry", "rolled_back")])
+        self.eventually(lambda: len(Hook.seen) == 2)
+        self.assertEqual(("contextual-retry", "rolled_back"), (Hook.seen[0]["gate"], Hook.seen[0]["act"]))
+        self.assertEqual(Hook.seen[0], Hook.seen[1])
+        self.assertEqual([f'"{Hook.seen[0]["id"]}"'] * 2, Hook.keys)
         self.eventually(lambda: "gate contextual-retry: rolled_back" in self.log.read_text())
 
     def test_report_says_so_and_leaves_it_on(self) -> None:
