@@ -47,6 +47,7 @@ double seconds_after_boot() {
 double resident_bytes() { return bytes(pages().resident); }
 double virtual_bytes() { return bytes(pages().size); }
 double cpu_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
+double cpu_seconds_of_others() { return cpu_seconds() - seconds_of(CLOCK_THREAD_CPUTIME_ID); }
 
 double open_descriptors() {
   std::error_code fault;

@@ -15,7 +15,7 @@ namespace backoffd::admin {
 struct ResourceSample {
   policy::MonoTime at{};
   double memory = 0;            // bytes resident
-  double cpu_seconds = 0;       // used so far
+  double cpu_seconds = 0;       // used so far by what serves
   std::uint64_t exchanges = 0;  // ended so far
 };
 

@@ -2,10 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "admin/config_reader.h"
 #include "admin/gate_json.h"
 #include "admin/gate_words.h"
 #include "admin/gates_route.h"
+#include "admin/process_usage.h"
 #include "admin/resource_watch.h"
 #include "proxy/net/loop.h"
 
@@ -217,6 +220,21 @@ TEST(GateKeys, WhatCannotBeIsTold) {
 }
 
 // --- memory and CPU ---
+
+// Uses CPU time, so many seconds of the thread's own.
+void work(double seconds) {
+  const auto used = [] { return cpu_seconds() - cpu_seconds_of_others(); };
+  for (const double until = used() + seconds; used() < until;) continue;
+}
+
+TEST(ProcessUsage, WhatTheCallerUsesItselfIsNotOfTheOthers) {
+  const double begun = cpu_seconds_of_others();
+  work(0.1);
+  const double after_own = cpu_seconds_of_others();
+  std::thread(work, 0.1).join();
+  EXPECT_LT(after_own - begun, 0.05);
+  EXPECT_GE(cpu_seconds_of_others() - after_own, 0.1);
+}
 
 TEST(ResourceWatch, ComparesWithWhatWasBeforeTheFlip) {
   ResourceWatch watch;
