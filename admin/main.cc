@@ -1,5 +1,5 @@
 // The program: what was asked for, settings, and then one of the few things it can do.
-#include <spdlog/sinks/stdout_sinks.h>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include "admin/exec_summary.h"
 #include "admin/health_command.h"
 #include "admin/load.h"
+#include "admin/log_sink.h"
 #include "admin/serve.h"
 #include "admin/status_command.h"
 #include "admin/watch.h"
@@ -25,6 +26,7 @@ namespace {
 void complain(const std::string& sentence) {
   std::string shown;
   for (const char c : sentence) shown += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
+  spdlog::default_logger_raw()->flush();  // what was logged before comes before it
   std::fprintf(stderr, "backoffd: %s\n", shown.c_str());
 }
 
@@ -39,7 +41,8 @@ std::optional<std::string> variable(const std::string& name) {
 }
 
 void set_up_log(LogLevel level) {
-  auto logger = spdlog::stderr_logger_mt("backoffd");
+  auto sink = std::make_shared<LogSink>(proxy::Fd(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)));
+  auto logger = std::make_shared<spdlog::logger>("backoffd", std::move(sink));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                                                    spdlog::level::err};

@@ -71,8 +71,6 @@ constexpr Plain kPlain[] = {
      &Counters::absorbed_throttles},
     {"broken_bodies_total", "Response bodies that clients got as broken ones.", Type::counter,
      &Counters::broken_bodies},
-    {"access_log_lost_lines_total", "Lines of the access log that could not be written.", Type::counter,
-     &Counters::access_log_lost_lines},
     {"client_received_bytes_total", "Body and tunnel bytes received from clients.", Type::counter,
      &Counters::client_bytes_in},
     {"client_sent_bytes_total", "Body and tunnel bytes sent to clients.", Type::counter, &Counters::client_bytes_out},
@@ -275,6 +273,11 @@ void add_webhook(Families& families, const WebhookCounts& counts) {
   families.sample(static_cast<double>(counts.retries));
 }
 
+void add_log(Families& families, std::uint64_t lost_lines) {
+  families.begin(Type::counter, "access_log_lost_lines_total", "Lines of the access log that could not be written.");
+  families.sample(static_cast<double>(lost_lines));
+}
+
 void add_limits(Families& families, const MetricsSource& source) {
   families.begin(Type::gauge, "client_connections_limit", "Client connections that may be open at once.");
   families.sample(static_cast<double>(source.connection_limit));
@@ -316,6 +319,7 @@ std::string metrics_text(const MetricsSource& source) {
   Families families;
   add_process(families);
   add_workers(families, source.workers);
+  add_log(families, source.lost_log_lines);
   add_limits(families, source);
   add_keys(families, source.keys, source.key_count, source.now);
   add_gates(families, source.gates);

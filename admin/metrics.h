@@ -29,7 +29,8 @@ struct GateFigures {
 
 struct MetricsSource {
   std::vector<const proxy::Counters*> workers = {};  // added up
-  std::uint64_t connection_limit = 0;                // of clients
+  std::uint64_t lost_log_lines = 0;
+  std::uint64_t connection_limit = 0;  // of clients
   bool draining = false;
   std::vector<policy::KeyStatus> keys = {};  // those with series of their own
   std::size_t key_count = 0;                 // of all keys

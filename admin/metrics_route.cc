@@ -26,6 +26,7 @@ void add_metrics_route(Router& router, policy::Engine& engine, proxy::Server& se
     const auto now = proxy::Loop::now();
     Response response;
     response.body = metrics_text({.workers = server.counters(),
+                                  .lost_log_lines = server.lost_log_lines(),
                                   .connection_limit = server.config().limits.connections,
                                   .draining = server.draining(),
                                   .keys = engine.status(now, kMostKeySeries, policy::Engine::Foremost::busiest),

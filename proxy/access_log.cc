@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -114,21 +113,21 @@ policy::Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& where)
   auto file = std::make_unique<LogFile>();
   if (where == "off") return file;
   if (where == "-") {
-    file->fd_ = Fd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+    file->writer_ = std::make_unique<LogWriter>(Fd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)));
     return file;
   }
+  Fd fd = open_for_append(where);
+  if (!fd) return policy::Error{"access_log", where + ": cannot be opened: " + std::strerror(errno)};
   file->path_ = where;
-  file->fd_ = open_for_append(where);
-  if (!file->fd_) return policy::Error{"access_log", where + ": cannot be opened: " + std::strerror(errno)};
+  file->writer_ = std::make_unique<LogWriter>(std::move(fd));
   return file;
 }
 
 policy::Result<bool> LogFile::reopen() {
   if (path_.empty()) return false;
-  const Fd fresh = open_for_append(path_);
+  Fd fresh = open_for_append(path_);
   if (!fresh) return policy::Error{"access_log", path_ + ": cannot be opened again: " + std::strerror(errno)};
-  // Onto the same number: the workers' writes go from the old file to the new one between two lines.
-  dup3(fresh.get(), fd_.get(), O_CLOEXEC);
+  writer_->redirect(std::move(fresh));
   return true;
 }
 
@@ -201,18 +200,8 @@ void AccessLog::write(const AccessRecord& r) {
 }
 
 void AccessLog::flush() {
-  std::size_t at = 0;
-  while (at < lines_.size()) {
-    const ssize_t n = ::write(file_.fd(), lines_.data() + at, lines_.size() - at);
-    if (n > 0) {
-      at += static_cast<std::size_t>(n);
-    } else if (errno != EINTR) {
-      // A full disk or a reader that left must not stop the proxy: the lines are lost, and counted.
-      lost_lines_.add(
-          static_cast<std::uint64_t>(std::count(lines_.begin() + static_cast<std::ptrdiff_t>(at), lines_.end(), '\n')));
-      break;
-    }
-  }
+  if (lines_.empty()) return;
+  file_.writer().write(lines_);
   lines_.clear();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,24 +11,25 @@
 #include "policy/result.h"
 #include "policy/retry.h"
 #include "policy/time.h"
-#include "proxy/counters.h"
-#include "proxy/net/handles.h"
+#include "proxy/log_writer.h"
 
 namespace backoffd::proxy {
 
-// Where the lines go: a file, standard output, or nowhere. Shared by all workers; each writes whole lines with
-// O_APPEND, so they do not mix. open() and reopen() belong to the main thread; fd() to any.
+// Where the lines go: a file, standard output, or nowhere. Shared by all workers. open() and reopen() belong to the
+// main thread; the others to any.
 class LogFile {
  public:
   // "-", "off" or a path. The error names the path and the cause.
   static policy::Result<std::unique_ptr<LogFile>> open(const std::string& where);
   // After the file was moved away (SIGHUP). Keeps the old one where the path cannot be opened, and says so.
   policy::Result<bool> reopen();
-  int fd() const { return fd_.get(); }  // -1: off
+  bool on() const { return writer_ != nullptr; }
+  LogWriter& writer() { return *writer_; }  // REQUIRES: on()
+  std::uint64_t lost_lines() const { return writer_ ? writer_->lost_lines() : 0; }
 
  private:
   std::string path_;
-  Fd fd_;
+  std::unique_ptr<LogWriter> writer_;  // null: off
 };
 
 // What the line says of one exchange.
@@ -52,20 +54,18 @@ struct AccessRecord {
   policy::Duration total{};
 };
 
-// One worker's end of it: lines are collected and written once a turn, or when they fill the buffer. Worker's thread.
+// One worker's end of it: lines are collected and handed over together. Worker's thread.
 class AccessLog {
  public:
-  AccessLog(const LogFile& file, Counter& lost_lines) : file_(file), lost_lines_(lost_lines) {}
+  explicit AccessLog(LogFile& file) : file_(file) {}
   ~AccessLog() { flush(); }
 
-  bool on() const { return file_.fd() >= 0; }
+  bool on() const { return file_.on(); }
   void write(const AccessRecord& record);
   void flush();
-  bool empty() const { return lines_.empty(); }
 
  private:
-  const LogFile& file_;
-  Counter& lost_lines_;  // that could not be written
+  LogFile& file_;
   std::string lines_;
 };
 

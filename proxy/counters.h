@@ -72,7 +72,6 @@ struct Counters {
   Counter queued;                              // exchanges that waited in their key's queue
   Counter absorbed_throttles;                  // answers 429 that were retried: the client never saw them
   Counter broken_bodies;                       // given to the client as broken
-  Counter access_log_lost_lines;               // a full disk, or a reader that left
   Counter client_bytes_in, client_bytes_out;   // bodies and tunnels
   Histogram<kSecondsBounds> exchange_seconds;  // admission to last byte
   Histogram<kSecondsBounds> queue_seconds;

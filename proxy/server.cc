@@ -54,7 +54,7 @@ Result<bool> check_free(const Endpoint& endpoint, const std::string& where) {
 
 }  // namespace
 
-Server::Server(Config config, policy::Engine& engine, const LogFile& log)
+Server::Server(Config config, policy::Engine& engine, LogFile& log)
     : config_(std::move(config)),
       engine_(engine),
       log_(log),
@@ -63,7 +63,7 @@ Server::Server(Config config, policy::Engine& engine, const LogFile& log)
 
 Server::~Server() { stop(); }
 
-Result<std::unique_ptr<Server>> Server::make(Config config, policy::Engine& engine, const LogFile& log,
+Result<std::unique_ptr<Server>> Server::make(Config config, policy::Engine& engine, LogFile& log,
                                              std::optional<Authority> authority) {
   std::unique_ptr<Server> server(new Server(std::move(config), engine, log));
   if (auto ready = server->set_up_tls(std::move(authority)); !ready) return ready.error();

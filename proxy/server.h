@@ -32,7 +32,7 @@ class Server {
  public:
   // Binds every listener. `engine` and `log` outlive the server. Errors name the key and the value. REQUIRES: an
   // authority where tls.intercept is not `none`.
-  static policy::Result<std::unique_ptr<Server>> make(Config config, policy::Engine& engine, const LogFile& log,
+  static policy::Result<std::unique_ptr<Server>> make(Config config, policy::Engine& engine, LogFile& log,
                                                       std::optional<Authority> authority = {});
   ~Server();
 
@@ -47,6 +47,7 @@ class Server {
   const Config& config() const { return config_; }
   const CpuLimit& worker_count() const { return worker_count_; }
   std::vector<const Counters*> counters() const;  // one a worker; may be read while it runs
+  std::uint64_t lost_log_lines() const { return log_.lost_lines(); }
   // Asks the workers one after the other, each on its own thread, so that nobody waits for anybody. `done` is called
   // once, on some thread; never after stop().
   using ExchangesTold = std::function<void(ExchangeAnswer answer)>;
@@ -56,14 +57,14 @@ class Server {
   Pacer& pacer() { return pacer_; }
 
  private:
-  Server(Config config, policy::Engine& engine, const LogFile& log);
+  Server(Config config, policy::Engine& engine, LogFile& log);
   policy::Result<bool> bind();
   policy::Result<bool> set_up_tls(std::optional<Authority> authority);
   void ask(std::size_t worker, ExchangeQuery query, ExchangeAnswer so_far, ExchangesTold done);
 
   Config config_;
   policy::Engine& engine_;
-  const LogFile& log_;
+  LogFile& log_;
   const CpuLimit worker_count_;
   Pacer pacer_;
   std::vector<Endpoint> bound_;

@@ -91,7 +91,7 @@ Worker::Worker(const Shared& shared_with, unsigned worker_id, std::vector<Fd> li
       dialer(loop, resolver, shared.egress),
       idle_pool(loop, config),
       random(seed()),
-      access_log(shared.access_log, counters.access_log_lost_lines),
+      access_log(shared.access_log),
       sockets_(std::move(listeners)),
       log_flush_(std::make_unique<LogFlush>(*this)),
       connection_share_(connection_share),

@@ -46,7 +46,7 @@ struct Shared {
   const EgressRules& egress;
   const Resolver::Options& resolver;
   const std::vector<Cidr>& clients;  // who may connect; empty: anyone who can reach the listeners
-  const LogFile& access_log;
+  LogFile& access_log;
   UpstreamTls& upstream_tls;
   const ParentProxies& parents;
   Interceptor* interceptor;  // null: nothing is intercepted

@@ -451,7 +451,7 @@ INSTANTIATE_TEST_SUITE_P(Upstream, UpstreamFiles, testing::ValuesIn(kWrong), Row
 
 TEST(UpstreamTls, FilesThatAreWrongKeepTheServerFromBeingMade) {
   policy::Engine engine(policy::Config{}, [](std::string_view host) { return std::string(host); });
-  const auto log = proxy::LogFile::open("off");
+  auto log = proxy::LogFile::open("off");
   proxy::Config config;
   config.listen = {"127.0.0.1:0"};
   config.tls.upstream_roots = {"/no/such/file"};
