@@ -72,6 +72,12 @@ void Attempt::renew_deadline() {
   stream_->set_deadline(phase_ == Phase::answered ? timeouts.stall : timeouts.response_head);
 }
 
+bool Attempt::takes_slowly() {
+  if (!stream_->timed_out() || !uptake_.goes_on(*stream_)) return false;
+  renew_deadline();
+  return true;
+}
+
 void Attempt::progress() {
   if (phase_ == Phase::awaiting || phase_ == Phase::ready) read_head();
   owner_.attempt_progress();
@@ -113,7 +119,7 @@ void Attempt::read_head() {
     // A head that broke off is no valid response, but like a reset it never said anything that could be relayed.
     fail(policy::OutcomeKind::reset,
          parser_.started() ? "closed inside the response head" : "closed before a response");
-  } else if (stream_->timed_out()) {
+  } else if (stream_->timed_out() && !takes_slowly()) {
     fail(policy::OutcomeKind::head_timeout, "no response head within timeouts.response_head");
   }
 }

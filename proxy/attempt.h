@@ -14,6 +14,7 @@
 #include "proxy/connector.h"
 #include "proxy/http/parser.h"
 #include "proxy/net/stream.h"
+#include "proxy/net/uptake.h"
 
 namespace backoffd::proxy {
 
@@ -50,6 +51,8 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
   // Something moved: the response head is due timeouts.response_head after the request's last byte, and its body, like
   // what is left of the request then, goes on within timeouts.stall.
   void renew_deadline();
+  // Has the deadline passed although the origin still takes the request, only slowly? Then it is renewed.
+  bool takes_slowly();
   bool request_begun() const { return stream_ && stream_->bytes_written() > written_before_; }
 
   Head& head() { return parser_.head(); }  // REQUIRES: answered
@@ -83,6 +86,7 @@ class Attempt final : private Stream::Owner, private Connector::Owner {
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<Stream> stream_;
   std::uint64_t written_before_ = 0;
+  Uptake uptake_;  // the origin's
   HeadParser parser_;
   policy::OutcomeKind failure_ = policy::OutcomeKind::reset;
   DialError dial_error_ = DialError::none;

@@ -175,7 +175,7 @@ void Exchange::move_bodies() {
   if (!attempt_) return;  // a tunnel has the streams
   move_upload();
   if (state_ != State::relaying) return;
-  if (attempt_->stream()->timed_out() && upload_.is_owed(*attempt_->stream())) {
+  if (attempt_->stream()->timed_out() && !attempt_->takes_slowly() && upload_.is_owed(*attempt_->stream())) {
     give_up(refusals::kBodyTimeout, {});
     return;
   }

@@ -51,10 +51,7 @@ Relay::State Relay::move_buffered(Stream& upstream, Stream& client) {
     if (client.write_failed()) return State::client_failed;
     if (left_ && *left_ + discard_ == 0) return finished(client);
     std::size_t room = client.out_room(worker_.config.limits.body_buffer);
-    if (room == 0) {
-      // The client is the slow one. A deadline that passes now is its, not the upstream's.
-      return upstream.timed_out() ? State::client_failed : State::more;
-    }
+    if (room == 0) return wait_for_client(upstream, client);
     if (left_) room = static_cast<std::size_t>(std::min<std::uint64_t>(room, *left_ + discard_));
     evbuffer* payload = worker_.payload.get();  // empty before and after
     const std::size_t held = upstream.in_size();
@@ -84,6 +81,14 @@ Relay::State Relay::move_buffered(Stream& upstream, Stream& client) {
   }
 }
 
+// The client is the slow one. A deadline that passes now is its, not the upstream's.
+Relay::State Relay::wait_for_client(Stream& upstream, const Stream& client) {
+  if (!upstream.timed_out()) return State::more;
+  if (!uptake_.goes_on(client)) return State::client_failed;
+  upstream.set_deadline(worker_.config.timeouts.stall);
+  return State::more;
+}
+
 // Nothing more can be read for the moment: is it for good?
 Relay::State Relay::ended(Stream& upstream, Stream& client) {
   if (upstream.failed()) return broken("connection reset inside the body");
@@ -109,9 +114,9 @@ Relay::State Relay::move_spliced(Stream& upstream, Stream& client) {
       upstream.raw_again();
       return State::more;
     case Splice::State::blocked:
-      if (!upstream.timed_out()) return State::more;
       // What is in the pipe waits for the client; an empty pipe waits for the upstream.
-      if (splice_->holds_bytes()) return State::client_failed;
+      if (splice_->holds_bytes()) return wait_for_client(upstream, client);
+      if (!upstream.timed_out()) return State::more;
       end_splice(upstream, client);
       return broken("no byte of the body within timeouts.stall");
     case Splice::State::sink_failed:

@@ -10,6 +10,7 @@
 #include "proxy/http/body.h"
 #include "proxy/net/splice.h"
 #include "proxy/net/stream.h"
+#include "proxy/net/uptake.h"
 
 namespace backoffd::proxy {
 
@@ -42,6 +43,7 @@ class Relay {
   State move_buffered(Stream& upstream, Stream& client);
   State move_spliced(Stream& upstream, Stream& client);
   void end_splice(Stream& upstream, Stream& client);
+  State wait_for_client(Stream& upstream, const Stream& client);
   State ended(Stream& upstream, Stream& client);
   bool should_splice(Stream& upstream, Stream& client) const;
   State finished(Stream& client);
@@ -55,6 +57,7 @@ class Relay {
   std::uint64_t delivered_ = 0;
   std::uint64_t discard_ = 0;
   std::optional<std::uint64_t> left_;
+  Uptake uptake_;  // the client's
   std::string detail_;
 };
 

@@ -13,11 +13,6 @@ namespace backoffd::proxy {
 
 namespace {
 
-// After the last answer the client's remaining bytes are read and dropped for a while: closing with unread input would
-// reset the connection and could take the answer with it (RFC 9112 9.6).
-constexpr Duration kLinger = std::chrono::seconds(2);
-constexpr std::size_t kLingerRead = 64 << 10;
-
 // Tools on one machine share an address, not what they trust. Most say at the CONNECT which one they are.
 std::string name_of_client(std::string_view address, const Head& connect) {
   constexpr std::size_t kMost = 64;
@@ -52,11 +47,8 @@ void Session::progress() {
     case State::exchanging:
       exchange_->client_progress();
       return;
-    case State::ending:
-      finish_writing();
-      return;
-    case State::lingering:
-      hear_out();
+    case State::leaving:
+      say_farewell();
       return;
     case State::closed:
       return;
@@ -310,56 +302,19 @@ void Session::exchange_done(After after) {
   }
 }
 
-// A client that takes its answer slowly takes it all the same.
-void Session::keep_writing() {
-  if (client_.bytes_written() == written_) return;
-  written_ = client_.bytes_written();
-  client_.set_deadline(worker_.config.timeouts.stall);
+void Session::leave(Farewell::Manner manner) {
+  state_ = State::leaving;
+  farewell_ = std::make_unique<Farewell>(client_, manner, worker_.config.timeouts.stall);
+  say_farewell();
 }
 
-void Session::linger() {
-  state_ = State::lingering;
-  client_.set_in_limit(kLingerRead);
-  client_.end_write();
-  client_.set_deadline(worker_.config.timeouts.stall);
-  hear_out();
-}
-
-void Session::hear_out() {
-  if (client_.in_size() > 0) {
-    evbuffer_drain(client_.in(), client_.in_size());
-    client_.touch();
-  }
-  if (client_.failed() || client_.write_failed() || client_.timed_out() ||
-      (client_.read_ended() && client_.write_ended())) {
-    close(false);
-  } else if (!client_.write_ended()) {
-    keep_writing();
-  } else if (client_.deadline_after() > kLinger) {
-    client_.set_deadline(kLinger);
-  }
-}
+void Session::linger() { leave(Farewell::Manner::hear_out); }
 
 // The last answer may still wait to be written.
-void Session::close_when_flushed() {
-  state_ = State::ending;
-  if (within_) {
-    client_.end_write();  // without close_notify the client could not tell the end from a break
-  } else {
-    client_.tell_when_flushed();
-  }
-  client_.set_deadline(worker_.config.timeouts.stall);
-  client_.touch();
-  finish_writing();
-}
+void Session::close_when_flushed() { leave(within_ ? Farewell::Manner::say_end : Farewell::Manner::close); }
 
-void Session::finish_writing() {
-  const bool written = within_ ? client_.write_ended() : client_.flushed();
-  if (written || client_.write_failed() || client_.timed_out()) {
-    close(false);
-  } else {
-    keep_writing();
-  }
+void Session::say_farewell() {
+  if (farewell_->over()) close(false);
 }
 
 void Session::close(bool abort) {

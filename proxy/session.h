@@ -4,8 +4,8 @@
 //        |  \_ CONNECT to an intercepted host                |
 //        |     \--> handshaking --> reading (inside)         |
 //        |                                                  |
-//        +---> ending (writes what is left) ----------------+---> closed
-//        +---> lingering (writes, then hears the client out) ---> closed
+//        +---> leaving (its Farewell) <---------------------+
+//                 \---> closed
 //
 // Interception is no second code path: CONNECT is answered 200, the same stream starts TLS, and the next head is read.
 //
@@ -19,6 +19,7 @@
 #include "proxy/exchange.h"
 #include "proxy/http/parser.h"
 #include "proxy/net/address.h"
+#include "proxy/net/farewell.h"
 #include "proxy/net/stream.h"
 #include "proxy/tls/tls_transport.h"
 
@@ -37,7 +38,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   std::list<std::unique_ptr<Session>>::iterator position;  // in the worker's list
 
  private:
-  enum class State : std::uint8_t { reading, handshaking, exchanging, ending, lingering, closed };
+  enum class State : std::uint8_t { reading, handshaking, exchanging, leaving, closed };
 
   // The connection is the inside of a CONNECT whose TLS is ended here.
   struct Interception {
@@ -59,11 +60,10 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   void refuse(const HeadError& error);
   void refuse(int status, std::string_view name, std::string_view sentence);
   void log_without_exchange(int status, std::string_view verdict, std::string_view detail);
-  void keep_writing();
+  void leave(Farewell::Manner manner);
   void linger();
-  void hear_out();
   void close_when_flushed();
-  void finish_writing();
+  void say_farewell();
   void close(bool abort);
 
   Worker& worker_;
@@ -72,9 +72,9 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   HeadParser parser_;
   std::unique_ptr<Interception> within_;
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Farewell> farewell_;  // of a session that leaves
   State state_ = State::reading;
-  bool serving_ = false;       // serve() is on the stack: an exchange that ends at once does not start it again
-  std::uint64_t written_ = 0;  // bytes, when the last answer's deadline was set
+  bool serving_ = false;  // serve() is on the stack: an exchange that ends at once does not start it again
 };
 
 }  // namespace backoffd::proxy

@@ -55,9 +55,17 @@ void Tunnel::progress() {
     owner_.tunnel_ended("reset");
   } else if (up_.ended && down_.ended) {
     owner_.tunnel_ended("closed");
-  } else if (up_.from.timed_out()) {
+  } else if (up_.from.timed_out() && !taken_slowly()) {
     owner_.tunnel_ended("tunnel_idle");
   }
+}
+
+// Nothing was moved, but an end still takes what lies in the kernel's buffer. Then the deadline is renewed.
+bool Tunnel::taken_slowly() {
+  const bool up = up_.uptake.goes_on(up_.to);
+  const bool down = down_.uptake.goes_on(down_.to);
+  if (up || down) up_.from.set_deadline(worker_.config.timeouts.tunnel_idle);
+  return up || down;
 }
 
 void Tunnel::move(Direction& direction) {

@@ -8,6 +8,7 @@
 
 #include "proxy/net/splice.h"
 #include "proxy/net/stream.h"
+#include "proxy/net/uptake.h"
 
 namespace backoffd::proxy {
 
@@ -41,10 +42,12 @@ class Tunnel final : private Stream::Owner {
     std::unique_ptr<Splice> splice = nullptr;  // both directions or neither
     std::uint64_t moved = 0;
     bool ended = false;
+    Uptake uptake = {};  // of `to`
   };
   void progress() override;
   void move(Direction& direction);
   void move_buffered(Direction& direction);
+  bool taken_slowly();
   void begin_splicing();  // where both streams allow it
   void end_splicing();    // REQUIRES: no bytes in a pipe
 

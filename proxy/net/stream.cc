@@ -1,5 +1,7 @@
 #include "proxy/net/stream.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -226,6 +228,13 @@ bool Stream::peer_ended() const {
 bool Stream::peer_reset() const {
   pollfd p{fd_.get(), 0, 0};
   return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+Stream::Taken Stream::taken() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return {info.tcpi_bytes_acked, flushed() && info.tcpi_notsent_bytes == 0 && info.tcpi_unacked == 0};
 }
 
 void Stream::on_deadline() {

@@ -118,6 +118,13 @@ class Stream final : private Loop::EndOfTurn {
 
   std::uint64_t bytes_written() const { return bytes_written_; }
 
+  // What the peer's kernel has acknowledged so far, and whether that is all there is. Costs a system call.
+  struct Taken {
+    std::uint64_t bytes = 0;
+    bool all = true;
+  };
+  Taken taken() const;
+
  private:
   void on_ready(short what);
   void on_deadline();
