@@ -104,7 +104,7 @@ void Exchange::send_request() {
   }
   if (const auto hops = request_.find(FieldId::max_forwards);
       hops && (request_.method() == "OPTIONS" || request_.method() == "TRACE")) {
-    // RFC 9110 7.6.2; 0 and garbage were dealt with by the session.
+    // RFC 9110 7.6.2; with 0 or garbage it would not have been admitted.
     request.max_forwards = std::atoi(std::string(*hops).c_str()) - 1;
   }
   evbuffer* out = attempt_->stream()->out();

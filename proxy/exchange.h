@@ -78,7 +78,7 @@ class Exchange final : public Link,
   enum class State { queued, attempting, backing_off, collecting, relaying, finished };
 
   // --- admission ---
-  bool plan();  // false: refused
+  bool plan();  // false: answered already
   bool is_connect() const { return target_.form == Target::Form::authority; }
   void queue(policy::Engine::Turn turn);
   void admitted(const policy::Admission& admission);
@@ -117,6 +117,8 @@ class Exchange final : public Link,
   void commit_held(policy::Reason reason, std::optional<policy::Duration> retry_after);
   void refuse(const Refusal& refusal, std::string_view detail, std::optional<policy::Duration> retry_after,
               policy::Reason reason = policy::Reason::none);
+  void answer_as_last_hop();
+  void answer_ourselves(int status, std::string_view text, const AddedFields& added);
   Owner::After after_whole_answer() const;
 
   void open_tunnel();

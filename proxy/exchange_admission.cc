@@ -10,6 +10,18 @@ namespace {
 
 using Turn = policy::Engine::Turn;
 
+// How far an OPTIONS or a TRACE may go (RFC 9110 7.6.2).
+enum class Hops { any, none, unreadable };
+
+Hops hops_of(const Head& request) {
+  if (request.method() != "OPTIONS" && request.method() != "TRACE") return Hops::any;
+  const auto hops = request.find(FieldId::max_forwards);
+  if (!hops) return Hops::any;
+  const bool digits = !hops->empty() && hops->size() <= 4 && hops->find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || request.count(FieldId::max_forwards) > 1) return Hops::unreadable;
+  return hops->find_first_not_of('0') == std::string::npos ? Hops::none : Hops::any;
+}
+
 std::string_view field_or_empty(const Head& head, FieldId id) { return head.find(id).value_or(std::string_view()); }
 
 }  // namespace
@@ -17,12 +29,24 @@ std::string_view field_or_empty(const Head& head, FieldId id) { return head.find
 bool Exchange::plan() {
   TargetResult target = within_ != nullptr ? parse_target_within(request_, *within_) : parse_target(request_);
   target_ = std::move(target.target);
-  if (!target.ok) {
+  const Hops hops = hops_of(request_);
+  // "OPTIONS *" may ask about the proxy itself, where it is to go no further.
+  const bool about_us = hops == Hops::none && target_.form == Target::Form::asterisk &&
+                        target.error.name == refusals::kNotAProxyRequest.name;
+  if (!target.ok && !about_us) {
     refuse(refusal_of(target.error), {}, {});
     return false;
   }
   if (via_has(request_, worker_.config.via)) {
     refuse(refusals::kLoop, {}, {});
+    return false;
+  }
+  if (hops == Hops::unreadable) {
+    refuse(refusals::kBadMaxForwards, {}, {});
+    return false;
+  }
+  if (hops == Hops::none) {
+    answer_as_last_hop();
     return false;
   }
   if (is_connect() && !worker_.shared.egress.connect_port_allowed(target_.port)) {

@@ -76,8 +76,6 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
   // Why nothing better was tried says more than what the last attempt came to; that is in Proxy-Status and the text.
   pass_commit_point(refusal.status, reason == Reason::none ? refusal.name : name(reason));
   if (record_.detail.empty()) record_.detail = detail;
-  // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
-  keep_alive_ = keep_alive_ && upload_.complete() && request_.method() != "CONNECT" && !worker_.draining();
   // What is wrong with a certificate is for the client to know, and holds nothing of anybody's but OpenSSL's words.
   const bool in_words =
       refusal.name == name(OutcomeKind::bad_certificate) || refusal.name == name(OutcomeKind::tls_error);
@@ -90,8 +88,27 @@ void Exchange::refuse(const Refusal& refusal, std::string_view detail, std::opti
   std::string text = std::string(refusal.name) + ": " + std::string(refusal.sentence);
   if (!reason_text.empty()) text.replace(text.size() - 1, 1, reason_text + '.');
   text += " (request " + std::string(id_.text()) + ")\n";
+  answer_ourselves(refusal.status, text, added);
+}
+
+void Exchange::answer_as_last_hop() {
+  if (request_.method() == "TRACE") {
+    refuse(refusals::kTrace, {}, {});
+    return;
+  }
+  pass_commit_point(200, name(Reason::none));
+  AddedFields added;
+  added.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT");
+  add_own_fields(added, {});
+  answer_ourselves(200, {}, added);
+}
+
+// REQUIRES: the commit point is passed.
+void Exchange::answer_ourselves(int status, std::string_view text, const AddedFields& added) {
+  // Behind a refused CONNECT, and behind a body nobody reads, the client's bytes have no meaning any more.
+  keep_alive_ = keep_alive_ && upload_.complete() && request_.method() != "CONNECT" && !worker_.draining();
   OwnResponse response;
-  response.status = refusal.status;
+  response.status = status;
   response.text = text;
   response.keep_alive = keep_alive_;
   response.head_only = request_.method() == "HEAD";

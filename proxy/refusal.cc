@@ -65,6 +65,8 @@ const Refusal kParentRefused{"parent_refused", 502, "http_request_denied",
                              "The parent proxy refused to carry the request."};
 const Refusal kBadPolicyHeader{"bad_policy_header", 400, "http_request_error",
                                "A Backoffd- request header has a value this proxy does not know."};
+const Refusal kBadMaxForwards{"bad_max_forwards", 400, "http_request_error", "Max-Forwards is not a small number."};
+const Refusal kTrace{"trace_refused", 405, "http_request_error", "This proxy does not echo requests."};
 const Refusal kExchangeTimeout{"exchange_timeout", 504, "http_response_timeout",
                                "The exchange took longer than any may."};
 // Nothing can be answered to these: the client has had its 200 to CONNECT, and there is no TLS to say more in.

@@ -24,8 +24,8 @@ Refusal refusal_of(const HeadError& error);
 
 namespace refusals {
 extern const Refusal kDnsError, kDnsTimeout, kClientHeadTimeout, kBodyTimeout, kBadBody, kConnectPort, kLoop,
-    kNotAProxyRequest, kParentRefused, kBadPolicyHeader, kExchangeTimeout, kClientNotAllowed, kClientTlsError,
-    kClientRejectedCertificate;
+    kNotAProxyRequest, kParentRefused, kBadPolicyHeader, kBadMaxForwards, kTrace, kExchangeTimeout, kClientNotAllowed,
+    kClientTlsError, kClientRejectedCertificate;
 }  // namespace refusals
 
 }  // namespace backoffd::proxy

@@ -117,7 +117,6 @@ bool Session::read_head() {
 
 void Session::start_exchange() {
   Head& head = parser_.head();
-  if (answer_here(head)) return;
   const FramingResult framing = frame_request(head);
   if (!framing.ok) {
     refuse(framing.error);
@@ -206,33 +205,6 @@ void Session::interception_failed() {
     log_without_exchange(200, refusal.name, tls.failure_text());
   }
   close(false);
-}
-
-// RFC 9110 7.6.2: Max-Forwards 0 makes this hop the last.
-bool Session::answer_here(const Head& head) {
-  if (head.method() != "OPTIONS" && head.method() != "TRACE") return false;
-  const auto hops = head.find(FieldId::max_forwards);
-  if (!hops) return false;
-  const bool digits = !hops->empty() && hops->size() <= 4 && hops->find_first_not_of("0123456789") == std::string::npos;
-  if (!digits) {
-    refuse(400, "bad_max_forwards", "Max-Forwards is not a small number.");
-    return true;
-  }
-  if (hops->find_first_not_of('0') != std::string::npos) return false;
-  if (head.method() == "TRACE") {
-    refuse(405, "trace_refused", "This proxy does not echo requests.");
-    return true;
-  }
-  static constexpr AddedField kAllow{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT"};
-  OwnResponse response;
-  response.status = 200;
-  response.keep_alive = false;
-  response.client_minor_version = head.minor_version();
-  response.added = &kAllow;
-  response.added_count = 1;
-  write_own_response(response, client_.out());
-  linger();
-  return true;
 }
 
 void Session::refuse(const HeadError& error) {

@@ -53,8 +53,7 @@ class Session final : private Stream::Owner, private Exchange::Owner {
   void serve();      // reads and starts requests as long as there are whole heads
   bool read_head();  // true: a head is whole
   void start_exchange();
-  bool answer_here(const Head& head);  // OPTIONS and TRACE that end at this hop
-  bool intercept(const Head& head);    // CONNECT to a host whose TLS is ended here
+  bool intercept(const Head& head);  // CONNECT to a host whose TLS is ended here
   void shake_hands();
   void interception_failed();
   void refuse(const HeadError& error);

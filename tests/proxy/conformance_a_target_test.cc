@@ -3,6 +3,7 @@
 
 #include "tests/support/play.h"
 #include "tests/support/running_proxy.h"
+#include "tests/support/turns.h"
 #include "tests/support/upstream.h"
 
 namespace backoffd::test {
@@ -158,6 +159,35 @@ TEST(ConformanceTarget, A13_A14_TraceWithNoForwardsLeftIsRefusedAndEchoesNothing
   EXPECT_TRUE(is_complete_response(response)) << response;
   EXPECT_EQ(std::string::npos, response.find("secret")) << response;
   EXPECT_EQ(0, play.origin().connections());
+}
+
+TEST(ConformanceTarget, A11_A13_WhatIsAnsweredHereIsCheckedAndLoggedLikeTheRest) {
+  const std::string last = "Max-Forwards: 0\r\n";
+  const std::string two_framings = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+  const struct {
+    std::string octets;
+    int status;
+    const char* logged;
+  } kRows[] = {
+      {"OPTIONS http://{}/ HTTP/1.1\r\nHost: {}\r\n" + last, 200, " method=OPTIONS "},
+      {"OPTIONS * HTTP/1.1\r\nHost: us\r\n" + last, 200, " method=OPTIONS "},
+      {"TRACE http://{}/ HTTP/1.1\r\nHost: {}\r\n" + last, 405, " method=TRACE "},
+      {"TRACE http://{}/ HTTP/1.1\r\nHost: {}\r\nMax-Forwards: x\r\n", 400, " verdict=bad_max_forwards "},
+      {"TRACE http://{}/ HTTP/1.1\r\nHost: {}\r\nMax-Forwards: 1\r\n" + last, 400, " verdict=bad_max_forwards "},
+      {"OPTIONS http://{}/ HTTP/1.1\r\n" + last, 400, " verdict=missing_host "},
+      {"OPTIONS * HTTP/1.1\r\n" + last, 400, " verdict=missing_host "},
+      {"OPTIONS /x HTTP/1.1\r\nHost: us\r\n" + last, 400, " verdict=not_a_proxy_request "},
+      {"TRACE http://{}/ HTTP/1.1\r\nHost: {}\r\nHost: {}\r\n" + last, 400, " verdict=bad_host_field "},
+      {"OPTIONS http://{}/ HTTP/1.1\r\nHost: {}\r\n" + last + two_framings, 400, " status=400 "},
+  };
+  for (const auto& row : kRows) {
+    Turns play({gives(ok("x"))});
+    EXPECT_EQ(row.status, status_of(play.exchange(row.octets + "\r\n"))) << row.octets;
+    const std::string log = play.log_lines();
+    EXPECT_NE(std::string::npos, log.find(row.logged)) << log;
+    EXPECT_EQ(1, count_of(log, "\n")) << log;
+    EXPECT_EQ(0, play.origin().connections());
+  }
 }
 
 TEST(ConformanceTarget, A42_SchemeAndHostMayBeInCapitals) {
