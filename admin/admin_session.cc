@@ -205,7 +205,7 @@ bool AdminSession::push(std::string_view text) {
 
 void AdminSession::end() {
   if (state_ != State::streaming) return;
-  stream_body_.finish({}, stream_.out());
+  stream_body_.finish({}, {}, stream_.out());
   stream_.touch();
   linger();
 }

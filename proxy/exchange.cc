@@ -263,7 +263,8 @@ void Exchange::answered() {
     }
     return;
   }
-  body_ = std::make_unique<ResponseBody>(worker_, framing_, framing_for_client(framing_, request_.minor_version()));
+  body_ =
+      std::make_unique<ResponseBody>(worker_, head, framing_, framing_for_client(framing_, request_.minor_version()));
   // In shadow too, where it is told only: the standard policy never asks whether a body can be continued.
   if (plan_.contextual_retry.treated && plan_.operation == policy::Operation::download) {
     body_->let_resume(request_.method(), head);

@@ -247,6 +247,7 @@ void Exchange::break_off(std::string_view verdict) {
 // The exchange ends here whatever its attempts come to, and the client's connection with it.
 void Exchange::give_up(const Refusal& refusal, std::string_view detail) {
   if (progress_.committed) {
+    worker_.counters.refuse(refusal.name);
     break_off(refusal.name);
   } else {
     keep_alive_ = false;

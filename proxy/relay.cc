@@ -11,11 +11,13 @@ namespace {
 constexpr std::uint64_t kSpliceFrom = 512 << 10;
 }  // namespace
 
-Relay::Relay(Worker& worker, Framing upstream, Framing client)
-    : worker_(worker), reader_(upstream, worker.response_limits), writer_(client) {}
+Relay::Relay(Worker& worker, const Head& head, Framing upstream, Framing client)
+    : worker_(worker), reader_(upstream, worker.response_limits), writer_(client), options_(head) {}
 
-void Relay::continue_with(Framing upstream, std::uint64_t discard, std::optional<std::uint64_t> left) {
+void Relay::continue_with(const Head& head, Framing upstream, std::uint64_t discard,
+                          std::optional<std::uint64_t> left) {
   reader_ = BodyReader(upstream, worker_.response_limits);
+  options_ = ConnectionOptions(head);
   discard_ = discard;
   left_ = left;
   splice_.reset();
@@ -136,7 +138,7 @@ void Relay::end_splice(Stream& upstream, Stream& client) {
 }
 
 Relay::State Relay::finished(Stream& client) {
-  writer_.finish(reader_.trailers(), client.out());
+  writer_.finish(reader_.trailers(), options_, client.out());
   client.touch();
   return State::done;
 }

@@ -18,8 +18,8 @@ struct Worker;
 
 class Relay {
  public:
-  // `upstream`: framing as it comes; `client`: as it goes out.
-  Relay(Worker& worker, Framing upstream, Framing client);
+  // `upstream`: framing as it comes behind `head`; `client`: as it goes out.
+  Relay(Worker& worker, const Head& head, Framing upstream, Framing client);
 
   enum class State {
     more,           // waits for bytes or room
@@ -30,9 +30,9 @@ class Relay {
   // Moves what can be moved. `upload_done`: the request is complete, so that nothing else needs the streams.
   State move(Stream& upstream, Stream& client, bool upload_done);
 
-  // The rest comes with this framing; `discard` payload bytes of it are already at the client, and `left` more are its
-  // (none: all that come).
-  void continue_with(Framing upstream, std::uint64_t discard, std::optional<std::uint64_t> left);
+  // The rest comes with this head and framing; `discard` payload bytes of it are already at the client, and `left` more
+  // are its (none: all that come).
+  void continue_with(const Head& head, Framing upstream, std::uint64_t discard, std::optional<std::uint64_t> left);
 
   std::uint64_t delivered() const { return delivered_; }  // payload bytes given to the client
   // Has the upstream's message been read to its end, so that its connection can carry another?
@@ -52,6 +52,7 @@ class Relay {
   Worker& worker_;
   BodyReader reader_;
   BodyWriter writer_;
+  ConnectionOptions options_;  // of the head whose body is being read
   std::unique_ptr<Splice> splice_;
   std::uint64_t splice_counted_ = 0;
   std::uint64_t delivered_ = 0;

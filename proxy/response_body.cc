@@ -7,8 +7,8 @@
 
 namespace backoffd::proxy {
 
-ResponseBody::ResponseBody(Worker& worker, Framing upstream, Framing client)
-    : upstream_(upstream), client_(client), relay_(worker, upstream, client) {}
+ResponseBody::ResponseBody(Worker& worker, const Head& head, Framing upstream, Framing client)
+    : upstream_(upstream), client_(client), relay_(worker, head, upstream, client) {}
 
 void ResponseBody::let_resume(std::string_view method, const Head& head) {
   const std::vector<policy::FieldView> fields = all_fields(head);
@@ -23,7 +23,7 @@ std::optional<std::uint64_t> ResponseBody::continue_with(const Head& head, Frami
   const std::vector<policy::FieldView> fields = all_fields(head);
   const policy::Continuation next = point_.check(facts_of(head, fields), body_end(upstream), delivered());
   if (next.kind == policy::Continuation::Kind::other) return std::nullopt;
-  relay_.continue_with(upstream, next.discard, next.left);
+  relay_.continue_with(head, upstream, next.discard, next.left);
   // A whole answer brings all that the client has once more.
   return next.kind == policy::Continuation::Kind::go_on ? delivered() : 0;
 }

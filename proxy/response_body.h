@@ -15,9 +15,9 @@ namespace backoffd::proxy {
 
 class ResponseBody {
  public:
-  // `upstream`: framing as it comes; `client`: as it goes out.
-  ResponseBody(Worker& worker, Framing upstream, Framing client);
-  // It may be continued, if `head`, which came with it, has what that needs.
+  // `upstream`: framing as it comes behind `head`; `client`: as it goes out.
+  ResponseBody(Worker& worker, const Head& head, Framing upstream, Framing client);
+  // It may be continued, if its head has what that needs.
   void let_resume(std::string_view method, const Head& head);
 
   Relay& relay() { return relay_; }

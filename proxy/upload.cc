@@ -6,7 +6,7 @@ namespace backoffd::proxy {
 
 Upload::Upload(const Head& request, Framing framing, const HeadLimits& trailer_limits, std::uint64_t replay_limit)
     : expects_continue_(request.minor_version() >= 1 && request.has_token(FieldId::expect, "100-continue")),
-      body_(framing, trailer_limits, replay_limit) {}
+      body_(request, framing, trailer_limits, replay_limit) {}
 
 Upload::Moved Upload::move(Stream& client, Stream& upstream, std::size_t buffer) {
   bool moved = false;

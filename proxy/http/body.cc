@@ -219,12 +219,12 @@ void BodyWriter::write(evbuffer* payload, evbuffer* out) {
   evbuffer_add(out, "\r\n", 2);
 }
 
-void BodyWriter::finish(const Head& trailers, evbuffer* out) {
+void BodyWriter::finish(const Head& trailers, const ConnectionOptions& options, evbuffer* out) {
   if (framing_.kind != Framing::Kind::chunked) return;
   std::string text = "0\r\n";
   for (std::size_t i = 0; i < trailers.size(); ++i) {
     const Field field = trailers.field(i);
-    if (!may_be_trailer(field.name)) continue;
+    if (!may_be_trailer(field.name) || options.names(field)) continue;
     text.append(field.name).append(": ").append(field.value).append("\r\n");
   }
   text += "\r\n";

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "proxy/http/chunk_extension.h"
+#include "proxy/http/connection_options.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/head.h"
 #include "proxy/http/parser.h"
@@ -83,8 +84,9 @@ class BodyWriter {
 
   // Moves all of `payload` to `out`, framed. REQUIRES: a length body is not exceeded.
   void write(evbuffer* payload, evbuffer* out);
-  // The end of the body: for chunked the last chunk and the trailer section (without what may not be one, trailer.h).
-  void finish(const Head& trailers, evbuffer* out);
+  // The end of the body: for chunked the last chunk and the trailer section, without what may not be one (trailer.h)
+  // and what the message's Connection fields name.
+  void finish(const Head& trailers, const ConnectionOptions& options, evbuffer* out);
   const Framing& framing() const { return framing_; }
 
  private:

@@ -2,12 +2,14 @@
 
 namespace backoffd::proxy {
 
-ReplayBody::ReplayBody(Framing framing, const HeadLimits& trailer_limits, std::uint64_t replay_limit)
+ReplayBody::ReplayBody(const Head& request, Framing framing, const HeadLimits& trailer_limits,
+                       std::uint64_t replay_limit)
     : framing_(framing) {
   if (framing.kind == Framing::Kind::none || (framing.kind == Framing::Kind::length && framing.length == 0)) return;
   body_ = std::make_unique<Body>();
   body_->reader = BodyReader(framing, trailer_limits);
   body_->writer = BodyWriter(framing);
+  body_->options = ConnectionOptions(request);
   body_->replay_limit = replay_limit;
   // Known from the start to be too large: nothing need be kept until the limit is met.
   body_->replayable = framing.kind != Framing::Kind::length || framing.length <= replay_limit;
@@ -22,7 +24,7 @@ void ReplayBody::replay(evbuffer* out) {
     body.writer.write(body.payload.get(), out);
   }
   if (complete()) {
-    body.writer.finish(body.reader.trailers(), out);
+    body.writer.finish(body.reader.trailers(), body.options, out);
     body.finished = true;
   }
 }
@@ -48,7 +50,7 @@ BodyReader::State ReplayBody::move(evbuffer* in, evbuffer* out, std::size_t room
     }
   }
   if (state == BodyReader::State::done) {
-    body.writer.finish(body.reader.trailers(), out);
+    body.writer.finish(body.reader.trailers(), body.options, out);
     body.finished = true;
   }
   return state;

@@ -13,7 +13,8 @@ namespace backoffd::proxy {
 
 class ReplayBody {
  public:
-  ReplayBody(Framing framing, const HeadLimits& trailer_limits, std::uint64_t replay_limit);
+  // Of this request.
+  ReplayBody(const Head& request, Framing framing, const HeadLimits& trailer_limits, std::uint64_t replay_limit);
 
   // Puts what earlier attempts had into `out`. REQUIRES: replayable().
   void replay(evbuffer* out);
@@ -35,6 +36,7 @@ class ReplayBody {
   struct Body {
     BodyReader reader;
     BodyWriter writer;
+    ConnectionOptions options;         // of the request
     BufferPtr payload = new_buffer();  // between reader and writer
     BufferPtr kept = new_buffer();
     std::uint64_t replay_limit = 0;

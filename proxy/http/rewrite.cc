@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "policy/text.h"
+#include "proxy/http/connection_options.h"
 
 namespace backoffd::proxy {
 namespace {
@@ -58,47 +59,6 @@ std::size_t room_for(const AddedField* added, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) room += added[i].name.size() + added[i].value.size() + 4;
   return room;
 }
-
-// May a Connection field have this one removed? Those the proxy knows are hop-by-hop by themselves, or end-to-end
-// whatever a Connection field claims (RFC 9110 7.6.1): believing "Connection: Host", "Content-Length" or
-// "Authorization" would let a sender undo framing, routing and access control behind the proxy's back.
-bool may_be_named(FieldId id) {
-  return id == FieldId::other || id == FieldId::accept || id == FieldId::idempotency_key || id == FieldId::retry_after;
-}
-
-// The names in Connection that other fields must be looked up by.
-class ConnectionOptions {
- public:
-  explicit ConnectionOptions(const Head& head) {
-    if (!head.find(FieldId::connection)) return;
-    for (std::size_t i = 0; i < head.size(); ++i) {
-      const Field field = head.field(i);
-      if (field.id != FieldId::connection) continue;
-      policy::ListReader list(field.value);
-      while (const auto option = list.next())
-        if (!is_usual(*option) && may_be_named(field_id(*option))) names_.push_back(*option);
-    }
-    // Sorted, because a head may hold thousands of options and hundreds of fields.
-    std::sort(names_.begin(), names_.end(), before);
-  }
-
-  bool names(const Field& field) const {
-    return !names_.empty() && may_be_named(field.id) &&
-           std::binary_search(names_.begin(), names_.end(), field.name, before);
-  }
-
- private:
-  static bool is_usual(std::string_view option) {
-    return equals_ignoring_case(option, "keep-alive") || equals_ignoring_case(option, "close");
-  }
-  static bool before(std::string_view a, std::string_view b) {
-    if (a.size() != b.size()) return a.size() < b.size();
-    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                        [](char x, char y) { return policy::to_lower(x) < policy::to_lower(y); });
-  }
-
-  std::vector<std::string_view> names_;
-};
 
 // Tells this process from another one with the same pseudonym in Via, so that two proxies behind one another are no
 // loop. Random and not kept: it says nothing to anyone but ourselves.

@@ -118,7 +118,7 @@ inline std::string write_body(const Message& message, const Framing& framing) {
     evbuffer_add(payload.get(), piece.data(), piece.size());
     writer.write(payload.get(), out.get());
   }
-  writer.finish(message.trailers, out.get());
+  writer.finish(message.trailers, {}, out.get());
   return text_of(out.get());
 }
 

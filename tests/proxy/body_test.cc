@@ -295,7 +295,7 @@ std::string written(Framing framing, const std::vector<std::string>& pieces, con
     writer.write(payload.get(), out.get());
     EXPECT_EQ(evbuffer_get_length(payload.get()), 0u);
   }
-  writer.finish(trailers, out.get());
+  writer.finish(trailers, {}, out.get());
   return text_of(out.get());
 }
 

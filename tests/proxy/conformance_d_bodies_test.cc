@@ -48,6 +48,17 @@ const std::vector<Chunks> kChunks = {
 };
 INSTANTIATE_TEST_SUITE_P(D, ConformanceChunks, testing::ValuesIn(kChunks), RowName());
 
+TEST(ConformanceBodies, C01_D04_TrailersThatConnectionNamesAreNotPassedOn) {
+  const std::string body = "3\r\nabc\r\n0\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n";
+  Play play("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\n\r\n" + body);
+  Peer client = play.client(
+      "PUT http://{}/ HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\n\r\n" + body);
+  const std::string passed = "3\r\nabc\r\n0\r\nX-End: 2\r\n\r\n";
+  client.read_head();
+  EXPECT_EQ(passed, client.read_chunked());
+  EXPECT_TRUE(play.request().ends_with("\r\n\r\n" + passed)) << play.request();
+}
+
 TEST(ConformanceBodies, D04_TrailersAreNeverMergedIntoTheHead) {
   const std::string request =
       Play().request_for(chunked("3\r\nabc\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\nAuthorization: a\r\n\r\n"));

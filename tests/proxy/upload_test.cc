@@ -151,6 +151,7 @@ TEST(Upload, AnUploadThatStopsAfterTheAnswerBeganIsTheClientsFault) {
   EXPECT_EQ(200, status_of(client.read_all()));
   EXPECT_NE(std::string::npos, play.log_lines().find(" verdict=client_body_timeout ")) << play.log_lines();
   EXPECT_EQ(0u, play.outcomes(OutcomeKind::broken_body));
+  EXPECT_EQ(1u, play.proxy().counted([](const auto& c) { return c.refusals().at("client_body_timeout"); }));
 }
 
 }  // namespace
