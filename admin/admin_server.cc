@@ -1,11 +1,6 @@
 #include "admin/admin_server.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace backoffd::admin {
 namespace {
@@ -18,33 +13,19 @@ constexpr std::size_t kMostSessions = 128;
 }  // namespace
 
 policy::Result<std::unique_ptr<AdminServer>> AdminServer::bind(proxy::Loop& loop, const Endpoint& listen) {
-  const auto fail = [&](const char* call) {
-    return policy::Error{"admin.listen", '"' + listen.text() + "\": " + call + ": " + std::strerror(errno)};
-  };
-  Fd fd(::socket(listen.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return fail("socket");
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (listen.address.is_v6()) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  sockaddr_storage address{};
-  const socklen_t size = listen.to(address);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return fail("bind");
-  if (::listen(fd.get(), 64) != 0) return fail("listen");
-  const Endpoint bound = Endpoint::local_of(fd.get()).value_or(listen);
-  return std::unique_ptr<AdminServer>(new AdminServer(loop, std::move(fd), bound));
+  auto fd = proxy::listen_on(listen, "admin.listen", proxy::Port::own);
+  if (!fd) return fd.error();
+  const Endpoint bound = Endpoint::local_of(fd->get()).value_or(listen);
+  return std::unique_ptr<AdminServer>(new AdminServer(loop, std::move(*fd), bound));
 }
 
 AdminServer::AdminServer(proxy::Loop& loop, Fd fd, const Endpoint& endpoint)
-    : loop_(loop),
-      fd_(std::move(fd)),
-      endpoint_(endpoint),
-      readable_(proxy::make_event<AdminServer, &AdminServer::on_ready>(loop, fd_.get(), EV_READ | EV_PERSIST, this)),
-      pause_(proxy::Timer::of<AdminServer, &AdminServer::resume>(loop, this)) {}
+    : loop_(loop), endpoint_(endpoint), acceptor_(loop, std::move(fd), static_cast<proxy::Acceptor::Owner&>(*this)) {}
 
 void AdminServer::serve(Guard guard, Router router) {
   guard_ = std::make_unique<Guard>(std::move(guard));
   router_ = std::make_unique<Router>(std::move(router));
-  event_add(readable_.get(), nullptr);
+  acceptor_.start();
 }
 
 AdminSession* AdminServer::find(CallNumber call) const {
@@ -65,17 +46,7 @@ void AdminServer::end(CallNumber call) {
   if (AdminSession* session = find(call)) session->end();
 }
 
-void AdminServer::resume() { event_add(readable_.get(), nullptr); }
-
-void AdminServer::on_ready(short) {
-  Fd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      event_del(readable_.get());
-      pause_.arm(std::chrono::milliseconds(50));
-    }
-    return;
-  }
+void AdminServer::accepted(Fd fd, const proxy::Address&) {
   // The oldest goes, so that whoever holds many connections open shuts nobody out.
   if (sessions_.size() >= kMostSessions) {
     loop_.bury(std::move(sessions_.front()));

@@ -9,11 +9,12 @@
 #include "admin/router.h"
 #include "policy/result.h"
 #include "proxy/net/address.h"
+#include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
 
 namespace backoffd::admin {
 
-class AdminServer final : public Callers {
+class AdminServer final : public Callers, private proxy::Acceptor::Owner {
  public:
   // Bound, so that its address is known, but not served yet. The error names the key and the value.
   static policy::Result<std::unique_ptr<AdminServer>> bind(proxy::Loop& loop, const proxy::Endpoint& listen);
@@ -26,24 +27,20 @@ class AdminServer final : public Callers {
   void end(CallNumber call) override;
 
   const proxy::Endpoint& endpoint() const { return endpoint_; }  // port 0 is resolved
-  proxy::Loop& loop() { return loop_; }
 
  private:
   AdminServer(proxy::Loop& loop, proxy::Fd fd, const proxy::Endpoint& endpoint);
-  void on_ready(short what);
-  void resume();
+  bool has_room() override { return true; }  // the oldest one goes
+  void accepted(proxy::Fd fd, const proxy::Address& peer) override;
   AdminSession* find(CallNumber call) const;
-  friend proxy::EventPtr proxy::make_event<AdminServer, &AdminServer::on_ready>(proxy::Loop&, int, short, AdminServer*);
 
   // --- constant after serve() ---
   proxy::Loop& loop_;
-  const proxy::Fd fd_;
   const proxy::Endpoint endpoint_;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Router> router_;
 
-  proxy::EventPtr readable_;
-  proxy::Timer pause_;  // until accepting is tried again, out of descriptors
+  proxy::Acceptor acceptor_;
   std::list<std::unique_ptr<AdminSession>> sessions_;
   CallNumber last_number_ = 0;
 };

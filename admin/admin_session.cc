@@ -19,7 +19,6 @@ constexpr std::size_t kLargestWait = 1 << 20;  // bytes of answers not taken yet
 constexpr std::size_t kMostUnread = 1 << 20;   // bytes of a stream; beyond: its reader is dropped
 constexpr auto kCall = std::chrono::seconds(10);
 constexpr auto kIdle = std::chrono::seconds(60);
-constexpr auto kLinger = std::chrono::seconds(2);
 
 // What a browser may do with an answer that is no page of ours: nothing.
 constexpr std::string_view kNoPolicy = "default-src 'none'; frame-ancestors 'none'";
@@ -73,7 +72,7 @@ void AdminSession::progress() {
         more = false;
         break;
       case State::lingering:
-        linger();
+        hear_out();
         more = false;
         break;
       case State::closed:
@@ -247,23 +246,14 @@ void AdminSession::answer(const Response& response, bool keep_alive) {
   }
 }
 
-// Closing with unread input would reset the connection and could take the answer with it (RFC 9112 9.6).
 void AdminSession::linger() {
-  if (state_ != State::lingering) {
-    state_ = State::lingering;
-    stream_.end_write();
-    stream_.set_deadline(kCall);
-  }
-  if (stream_.in_size() > 0) {
-    evbuffer_drain(stream_.in(), stream_.in_size());
-    stream_.touch();
-  }
-  if (stream_.failed() || stream_.write_failed() || stream_.timed_out() ||
-      (stream_.read_ended() && stream_.write_ended())) {
-    close();
-  } else if (stream_.write_ended() && stream_.deadline_after() > kLinger) {
-    stream_.set_deadline(kLinger);
-  }
+  state_ = State::lingering;
+  farewell_.emplace(stream_, proxy::Farewell::Manner::hear_out, kCall);
+  hear_out();
+}
+
+void AdminSession::hear_out() {
+  if (farewell_->over()) close();
 }
 
 void AdminSession::close() {

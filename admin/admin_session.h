@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "admin/auth.h"
@@ -16,6 +17,7 @@
 #include "proxy/http/body.h"
 #include "proxy/http/parser.h"
 #include "proxy/net/address.h"
+#include "proxy/net/farewell.h"
 #include "proxy/net/stream.h"
 
 namespace backoffd::admin {
@@ -44,6 +46,7 @@ class AdminSession final : private proxy::Stream::Owner {
   void wait();
   void refuse(int status, std::string_view code, std::string_view message);
   void linger();
+  void hear_out();
   void close();
   bool peer_is_gone();  // ended, failed or timed out before a whole call had come
 
@@ -60,7 +63,8 @@ class AdminSession final : private proxy::Stream::Owner {
   proxy::BodyReader body_;
   proxy::BufferPtr payload_;
   proxy::BodyWriter stream_body_;
-  bool keep_alive_ = false;  // after the call that is waiting
+  bool keep_alive_ = false;                  // after the call that is waiting
+  std::optional<proxy::Farewell> farewell_;  // of one that lingers
 };
 
 }  // namespace backoffd::admin

@@ -1,13 +1,8 @@
 #include "proxy/server.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <unordered_map>
 
+#include "proxy/net/listener.h"
 #include "proxy/worker.h"
 
 namespace backoffd::proxy {
@@ -17,38 +12,11 @@ namespace {
 using policy::Error;
 using policy::Result;
 
-Result<Fd> listen_on(const Endpoint& endpoint, const std::string& where) {
-  const auto fail = [&](const char* call) {
-    return Error{where, '"' + endpoint.text() + "\": " + call + ": " + std::strerror(errno)};
-  };
-  Fd fd(socket(endpoint.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return fail("socket");
-  const int on = 1;
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  // Inherited by every connection accepted from it.
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (endpoint.address.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  sockaddr_storage address{};
-  const socklen_t size = endpoint.to(address);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return fail("bind");
-  if (::listen(fd.get(), 4096) != 0) return fail("listen");
-  return fd;
-}
-
 // SO_REUSEPORT lets any process of this user join a port that is already served: a second sidecar would silently take
 // a share of the first one's clients. A socket without it finds out.
 Result<bool> check_free(const Endpoint& endpoint, const std::string& where) {
   if (endpoint.port == 0) return true;
-  Fd fd(socket(endpoint.address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (endpoint.address.is_v6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  sockaddr_storage address{};
-  const socklen_t size = endpoint.to(address);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) {
-    return Error{where, '"' + endpoint.text() + "\": " + std::strerror(errno)};
-  }
+  if (const auto fd = bind_to(endpoint, where, Port::own); !fd) return fd.error();
   return true;
 }
 
@@ -94,7 +62,7 @@ Result<bool> Server::bind() {
     if (!endpoint) return Error{where, '"' + config_.listen[i] + "\": not an address:port"};
     if (auto free = check_free(*endpoint, where); !free) return free.error();
     for (auto& mine : sockets_) {
-      auto fd = listen_on(*endpoint, where);
+      auto fd = listen_on(*endpoint, where, Port::shared);
       if (!fd) return fd.error();
       // The first worker's socket tells which port 0 became; the others join it.
       if (const auto bound = Endpoint::local_of(fd->get())) endpoint = bound;

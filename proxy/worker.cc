@@ -1,9 +1,6 @@
 #include "proxy/worker.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <random>
 #include <utility>
 
@@ -24,45 +21,6 @@ std::uint64_t seed() {
 HeadLimits head_limits(const Limits& limits) { return {limits.head_bytes, limits.request_target, limits.fields}; }
 
 }  // namespace
-
-// One listening socket. One connection a turn: asking once more to hear EAGAIN would cost a system call for each, and
-// the event stays ready. Out of descriptors it pauses, or the loop would spin on it.
-class Worker::Listener {
- public:
-  Listener(Worker& worker, Fd fd)
-      : worker_(worker),
-        fd_(std::move(fd)),
-        readable_(make_event<Listener, &Listener::on_ready>(worker.loop, fd_.get(), EV_READ | EV_PERSIST, this)),
-        pause_(Timer::of<Listener, &Listener::go_on>(worker.loop, this)) {
-    event_add(readable_.get(), nullptr);
-  }
-  Loop& loop() { return worker_.loop; }
-  void on_ready(short) {
-    if (worker_.sessions_.size() >= worker_.connection_share_) return hold();
-    sockaddr_storage peer{};
-    socklen_t size = sizeof peer;
-    Fd fd(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd) {
-      const auto endpoint = Endpoint::from(reinterpret_cast<sockaddr*>(&peer));
-      worker_.accepted(std::move(fd), endpoint ? endpoint->address : Address());
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      hold();
-    }
-  }
-
- private:
-  // New clients wait in the kernel's backlog.
-  void hold() {
-    event_del(readable_.get());
-    pause_.arm(std::chrono::milliseconds(50));
-  }
-  void go_on() { event_add(readable_.get(), nullptr); }
-
-  Worker& worker_;
-  Fd fd_;
-  EventPtr readable_;
-  Timer pause_;
-};
 
 // Lines of the access log go out together, a moment after the first.
 class Worker::LogFlush {
@@ -104,9 +62,14 @@ Worker::~Worker() {
 }
 
 void Worker::start_accepting() {
-  for (Fd& fd : sockets_) listeners_.push_back(std::make_unique<Listener>(*this, std::move(fd)));
+  for (Fd& fd : sockets_) {
+    acceptors_.push_back(std::make_unique<Acceptor>(loop, std::move(fd), static_cast<Acceptor::Owner&>(*this)));
+    acceptors_.back()->start();
+  }
   sockets_.clear();
 }
+
+bool Worker::has_room() { return sessions_.size() < connection_share_; }
 
 void Worker::accepted(Fd fd, const Address& peer) {
   const auto admits = [&](const Cidr& range) { return range.contains(peer); };
@@ -140,7 +103,7 @@ void Worker::deliver(const policy::Grant& grant) {
 void Worker::drain(std::function<void()> on_drained) {
   draining_ = true;
   on_drained_ = std::move(on_drained);
-  listeners_.clear();
+  acceptors_.clear();
   sockets_.clear();
   for (auto next = sessions_.begin(); next != sessions_.end();) {
     Session& session = **next++;  // drain() may take it out of the list

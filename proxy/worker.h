@@ -23,6 +23,7 @@
 #include "proxy/net/address.h"
 #include "proxy/net/dialer.h"
 #include "proxy/net/egress.h"
+#include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/splice.h"
@@ -52,7 +53,7 @@ struct Shared {
   Interceptor* interceptor;  // null: nothing is intercepted
 };
 
-struct Worker {
+struct Worker final : private Acceptor::Owner {
   // `connection_share`: client connections this worker may hold.
   Worker(const Shared& shared, unsigned id, std::vector<Fd> listeners, std::size_t connection_share);
   ~Worker();
@@ -94,12 +95,12 @@ struct Worker {
   Notable notable;
 
  private:
-  class Listener;
   class LogFlush;
-  void accepted(Fd fd, const Address& peer);
+  bool has_room() override;
+  void accepted(Fd fd, const Address& peer) override;
   void tell_if_drained();
   std::vector<Fd> sockets_;  // listening, until start_accepting()
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::list<std::unique_ptr<Session>> sessions_;
   std::unordered_map<std::uint64_t, Exchange*> waiting_;
   std::unique_ptr<LogFlush> log_flush_;

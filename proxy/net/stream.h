@@ -91,7 +91,6 @@ class Stream final : private Loop::EndOfTurn {
     timer_.disarm();
   }
   bool timed_out() const { return timed_out_; }
-  Duration deadline_after() const { return timer_.armed() ? timer_.deadline() - Loop::now() : Duration::max(); }
 
   // Everything but plain TCP comes from here. What is in in() and out() is not touched: the caller has seen to it.
   void set_transport(std::unique_ptr<Transport> transport);
