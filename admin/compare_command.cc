@@ -62,8 +62,13 @@ std::string arms_table(const Value& comparison, policy::FigureWindow window, con
   const auto member = [&](const char* title, const char* name, auto show) {
     both(title, [&](const Value& arm) { return show(at(arm, {name})); });
   };
+  // Of no exchange there is nothing that a mean could be of.
+  const auto of_some = [&](const char* title, const char* name, auto show) {
+    both(title, [&](const Value& arm) { return number_of(at(arm, {"exchanges"})) > 0 ? show(at(arm, {name})) : "-"; });
+  };
   const auto quantiles = [](const char* of) {
-    return [of](const Value& arm) {
+    return [of](const Value& arm) -> std::string {
+      if (number_of(at(arm, {"exchanges"})) == 0) return "-";
       const auto one = [&](const char* which) { return span(at(arm, {of, which})); };
       return one("p50") + " / " + one("p95") + " / " + one("p99");
     };
@@ -73,13 +78,13 @@ std::string arms_table(const Value& comparison, policy::FigureWindow window, con
   member("exchanges", "exchanges", count);
   member("successes", "successes", count);
   member("clients that left", "clients_left", count);
-  member("attempts per exchange", "attempts_per_exchange", plain);
+  of_some("attempts per exchange", "attempts_per_exchange", plain);
   member("429s received", "throttle_answers_received", count);
   member("429s given", "429_given", count);
   member("timeouts", "timeouts", count);
   member("broken bodies", "broken_bodies", count);
   member("resumed bodies", "resumed_bodies", count);
-  member("wait in the queue, mean", "queue_wait_mean", seconds);
+  of_some("wait in the queue, mean", "queue_wait_mean", seconds);
   both("to the head, p50 / p95 / p99", quantiles("seconds_to_head"));
   both("to the end, p50 / p95 / p99", quantiles("seconds_to_end"));
   member("bytes", "bytes", bytes_in_words);
@@ -96,9 +101,10 @@ std::string in_words(const std::string& name, const Value& comparison, policy::F
   for (const Value& sentence : evidence.array() ? *evidence.array() : json::Array()) {
     out += "  - " + printable(text_of(sentence)) + "\n";
   }
-  out += "It is " + printable(setting_in_words(setting));
-  out += text_of(at(setting, {"mode"})) == "off" ? ".\n"
-                                                 : ", since " + printable(text_of(at(comparison, {"since"}))) + ".\n";
+  if (text_of(at(setting, {"mode"})) != "off") {
+    out += "It is " + printable(setting_in_words(setting)) + ", since " +
+           printable(text_of(at(comparison, {"since"}))) + ".\n";
+  }
   out += "\n" + effects_table(comparison, terminal) + arms_table(comparison, window, terminal);
   const Value& overridden = at(comparison, {"overridden"});
   const Value& washed_out = at(comparison, {"washed_out"});

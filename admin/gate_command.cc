@@ -64,7 +64,8 @@ CommandResult gate_command(const AdminClient& client, const GateOrder& order, Ou
     result.out = gates_table(reply.json, terminal);
   } else {
     result.out = gate_in_words(name, reply.json, terminal);
-    if (order.setting) result.out += "This holds from the next request on, until the proxy is restarted.\n";
+    if (order.setting && !order.setting->is_null())
+      result.out += "This holds from the next request on, until the proxy is restarted.\n";
   }
   return result;
 }
