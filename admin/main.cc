@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "admin/ca_commands.h"
+#include "admin/check_command.h"
 #include "admin/cli.h"
 #include "admin/compare_command.h"
 #include "admin/drain_command.h"
@@ -92,7 +93,7 @@ CommandResult ask(const Command& command, const AdminConfig& admin) {
       case Command::Kind::drain:
         return drain_command(client, command.wait, output);
       case Command::Kind::health:
-        return health_command(admin, command.patience);
+        return health_command(admin, command.patience, output);
       default:
         return learning_command(client, command.learning, output, terminal);
     }
@@ -131,6 +132,10 @@ int run(std::vector<std::string> arguments) {
                                    Terminal::of(STDOUT_FILENO, variable)));
   }
   Start start = load(*command, variable, problems);
+  if (command->kind == Command::Kind::check && command->output == Output::json) {
+    std::fputs(checked_json(problems).c_str(), stdout);
+    return problems.empty() ? kExitOk : failure_of(*command, problems);
+  }
   if (wrong()) return failure_of(*command, problems);
   switch (command->kind) {
     case Command::Kind::check:

@@ -13,6 +13,34 @@ LEARNED = {
 }  # fmt: skip
 
 
+class Json(Case):
+    def told(self, *arguments: str, status: int = 0) -> dict:
+        done = self.run_it(*arguments, "--output", "json")
+        self.assertEqual((done.returncode, done.stderr), (status, ""), arguments)
+        return json.loads(done.stdout)
+
+    def test_every_command_has_it(self) -> None:
+        self.start_proxy()
+        self.assertFalse(self.told("status")["draining"])
+        self.assertIn("contextual-retry", self.told("gate")["gates"])
+        self.assertEqual(self.told("gate", "contextual-retry", "shadow")["effective"]["mode"], "shadow")
+        self.assertEqual(self.told("compare", "contextual-retry")["gate"], "contextual-retry")
+        self.assertEqual(self.told("learning"), {"providers": {}})
+        self.assertEqual(self.told("health"), {"status": "ready"})
+        self.assertEqual(self.told("check"), {"good": True, "problems": []})
+        self.assertEqual(self.told("drain")["status"], "draining")
+
+    def test_check_lists_every_fault_with_its_place(self) -> None:
+        config = self.temporary / "config.json"
+        config.write_text('{"workers": "x", "retry": {"max_attempts": 0}, "nonsense": 1}')
+        told = self.told("check", "--config", str(config), status=1)
+        self.assertFalse(told["good"])
+        self.assertEqual({one["where"] for one in told["problems"]}, {"workers", "retry.max_attempts", "nonsense"})
+        self.assertTrue(all(one["what"] for one in told["problems"]))
+        told = self.told("check", "--workers", "x", status=2)
+        self.assertEqual([one["where"] for one in told["problems"]], ["--workers"])
+
+
 class Words(Case):
     def test_only_a_flip_is_said_to_hold_until_a_restart(self) -> None:
         self.start_proxy()
