@@ -19,10 +19,17 @@ using proxy::FieldId;
 constexpr std::size_t kShortestToken = 16;
 constexpr std::size_t kLongestTokenFile = 4096;
 
-// The host of a Host field, without port and brackets.
+// The host of a Host field, without port and brackets; empty where it is not well-formed (RFC 9110 7.2), so that
+// nothing stands behind a good name unseen.
 std::string_view host_of(std::string_view field) {
-  if (field.starts_with('[')) return field.substr(1, field.find(']') - 1);
-  return field.substr(0, field.rfind(':'));
+  const bool bracketed = field.starts_with('[');
+  const auto end = bracketed ? field.find(']') : std::min(field.find(':'), field.size());
+  if (end == std::string_view::npos) return {};
+  std::string_view port = field.substr(bracketed ? end + 1 : end);
+  if (!port.empty() && port.front() != ':') return {};
+  if (!port.empty()) port.remove_prefix(1);
+  if (!std::all_of(port.begin(), port.end(), policy::is_digit)) return {};
+  return bracketed ? field.substr(1, end - 1) : field.substr(0, end);
 }
 
 bool is_json(std::string_view content_type) {
@@ -88,7 +95,8 @@ std::optional<Response> Guard::refuse(const proxy::Head& head, const proxy::Endp
   if (!token_.empty() && !same_secret(bearer_of(head.find(FieldId::authorization).value_or("")), token_)) {
     return error_response(401, "unauthorized", "This call needs the bearer token of admin.token_file.");
   }
-  if (head.method() == "POST" && !is_json(head.find(FieldId::content_type).value_or(""))) {
+  const bool says_json = head.count(FieldId::content_type) == 1 && is_json(*head.find(FieldId::content_type));
+  if (head.method() == "POST" && !says_json) {
     return error_response(415, "unsupported_media_type", "This call needs Content-Type: application/json.");
   }
   return std::nullopt;

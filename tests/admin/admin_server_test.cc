@@ -231,8 +231,9 @@ TEST_F(AdminTest, BoundsAreKept) {
 }
 
 TEST_F(AdminTest, AChangeNeedsPostAndJson) {
-  for (const char* fields : {"", "Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n",
-                             "Content-Type: application/jsonp\r\n"}) {
+  for (const char* fields :
+       {"", "Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: application/jsonp\r\n", "Content-Type: application/json\r\nContent-Type: text/plain\r\n"}) {
     EXPECT_EQ(code_of(post("/gates/contextual-retry", "true", fields)), "unsupported_media_type") << fields;
   }
   EXPECT_EQ(status_of(get("/drain")), 405);
@@ -251,7 +252,8 @@ TEST_F(AdminTest, AForeignHostIsRefused) {
     EXPECT_EQ(host(good), 200) << good;
   }
   for (const char* bad : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1",
-                          "[2001:db8::1]", "0.0.0.0", "admin.example", "x.admin.example.evil"}) {
+                          "[2001:db8::1]", "0.0.0.0", "admin.example", "x.admin.example.evil",
+                          "localhost:80@evil.example", "localhost:x", "[::1].evil.example", "[::1", "::1", ""}) {
     EXPECT_EQ(host(bad), 403) << bad;
   }
   EXPECT_EQ(status_of(exchange("GET /gates HTTP/1.1\r\n\r\n")), 400);
