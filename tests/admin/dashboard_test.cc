@@ -13,6 +13,10 @@
 #include "admin/gates_route.h"
 #include "admin/web_files.h"
 #include "admin/web_route.h"
+#include "policy/gate.h"
+#include "policy/guard.h"
+#include "proxy/exchange_info.h"
+#include "proxy/refusal.h"
 #include "tests/support/play.h"
 #include "tests/support/running_proxy.h"
 #include "tests/support/socket.h"
@@ -135,6 +139,38 @@ TEST_F(DashboardTest, AnAnswerThatIsNoPageMayDoNothingAndIsKeptByNobody) {
   const std::string response = get("/gates");
   EXPECT_EQ(field_of(response, "Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'");
   EXPECT_EQ(field_of(response, "Cache-Control"), "no-store");
+}
+
+// What has no sentence there is shown by its bare name.
+TEST(DashboardWords, ThereIsASentenceForEverythingThatMayBeTold) {
+  std::set<std::string> names;
+  const auto add = [&](const auto& all) {
+    for (const std::string_view name : all) names.emplace(name);
+  };
+  add(policy::kLearnerStateNames);
+  add(proxy::kStageNames);
+  add(policy::kGateVerdictNames);
+  add(policy::kGateNames);
+  add(policy::kGuardModeNames);
+  add(policy::GuardAct::kKindNames);
+  add(policy::kReasonNames);
+  add(policy::kOutcomeNames);
+  using namespace proxy::refusals;
+  for (const proxy::Refusal* refusal :
+       {&kDnsError, &kDnsTimeout, &kClientHeadTimeout, &kBodyTimeout, &kBadBody, &kConnectPort, &kLoop,
+        &kNotAProxyRequest, &kParentRefused, &kBadPolicyHeader, &kExchangeTimeout, &kClientNotAllowed, &kClientTlsError,
+        &kClientRejectedCertificate}) {
+    names.emplace(refusal->name);
+  }
+  for (const char* nothing_to_tell : {"none", "response"}) names.erase(nothing_to_tell);
+  const auto files = web_files();
+  const auto words =
+      std::find_if(files.begin(), files.end(), [](const WebFile& file) { return file.name == "words.js"; });
+  ASSERT_NE(words, files.end());
+  for (const std::string& name : names) {
+    const bool quoted = name.find('-') != std::string::npos;
+    EXPECT_THAT(std::string(words->content), HasSubstr("\n  " + (quoted ? '"' + name + '"' : name) + ": "));
+  }
 }
 
 // --- events ---
