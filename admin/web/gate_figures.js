@@ -8,7 +8,6 @@ const kLook = 5000;  // milliseconds between two looks
 
 const kWindows = [["5m", "5 min"], ["1h", "1 h"], ["since_flip", "since the flip"]];
 const kSides = ["control", "treatment"];
-const kArms = ["off", "on"];  // as people call them
 const kMostKeys = 12;
 
 // [label, of an arm's figures, name of the effect that compares it, how its difference is told]
@@ -68,7 +67,7 @@ export class GateFigures {
     });
     const unnamed = el("span", {class: "unseen"}, "figure");
     this.#arms = el("table", {class: "arms", "aria-label": `Arms of ${name}`},
-      tableHead(unnamed, ["off", "on", "difference"]), el("tbody"));
+      tableHead(unnamed, [...kSides, "difference"]), el("tbody"));
     this.#keys = el("table", {class: "arms by-key", "aria-label": `Arms of ${name} by key`},
       tableHead("arm", kColumnsOfKey.map(([label]) => label)));
     this.#byKey = el("details", {"aria-label": `${name} by key`}, el("summary", {}, "By key"), this.#keys, this.#more);
@@ -136,7 +135,7 @@ export class GateFigures {
     const shown = keys.slice(0, kMostKeys);
     reconcile(this.#keys, shown, ({key}) => key,
       ({key}) => el("tbody", {}, el("tr", {}, el("th", {scope: "rowgroup", colspan: kColumnsOfKey.length + 1}, key)),
-        ...kArms.map((arm) => rowOf(arm, kColumnsOfKey.length))),
+        ...kSides.map((side) => rowOf(side, kColumnsOfKey.length))),
       (body, {arms}) => kSides.forEach((side, i) => kColumnsOfKey.forEach(([, value], column) =>
         setText(body.rows[i + 1].children[column + 1], value(arms[side])))));
     this.#keys.hidden = shown.length === 0;

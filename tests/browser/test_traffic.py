@@ -174,6 +174,10 @@ class TrafficTest(unittest.TestCase):
         cell = "document.querySelector('.arms:not([hidden]) tbody tr td:nth-child({})')?.textContent"
         arms = [int(self.browser.until(cell.format(i))) for i in (2, 3)]
         self.assertTrue(all(arms) and sum(arms) <= 40, arms)
+        # Named as in the evidence, by the command line and in the metrics.
+        cells = "[...document.querySelector('.arms thead tr').cells].map((cell) => cell.textContent)"
+        heads = self.browser.script(f"return {cells}")
+        self.assertEqual(heads[1:], ["control", "treatment", "difference"])
         self.assertIn("not enough data", self.browser.script("return document.querySelector('.verdict').textContent"))
         # The same over the last minutes, without the difference, and by key.
         self.browser.click("input[name='window-contextual-retry'][value='5m']")
