@@ -15,6 +15,12 @@ BINARY = Path()
 SCREENSHOTS = Path()
 
 STATE = "document.querySelector('.key .badge')?.dataset.state"
+# How far the line of the limit in force comes down below that of the configured one, as a part of the chart's height.
+DEPTH = """(() => {
+  const pathOf = (part) => document.querySelector(`.chart .${part}`).getAttribute("d");
+  const heights = (part) => [...pathOf(part).matchAll(/[MV]([\\d.]+)( [\\d.]+)?/g)].map(([, a, b]) => Number(b ?? a));
+  return (Math.max(...heights("limit")) - Math.min(...heights("configured"))) / 100;
+})()"""
 PROVIDER = {"name": "archive", "hosts": ["127.0.0.1"], "limits": ["40/SECOND"]}
 TOKEN = "correct-horse-battery-staple"
 
@@ -39,20 +45,31 @@ class TrafficTest(unittest.TestCase):
             self.browser.click(f"form[aria-label='Flip {gate}'] button[type='submit']")
 
     def test_a_reduction_appears_and_goes_when_the_server_gives_way(self) -> None:
+        """A quarter of what is configured is all that the server takes, until it takes everything."""
         learning = {"providers": [PROVIDER], "gates": {"provider-learning": True}}
-        world = self.begin(learning, "/bytes/* limit=bucket:30/s")
-        world.load(16, "/bytes/1KiB/a", 300)
+        world = self.begin(learning, "/bytes/* limit=bucket:10/s")
+        world.load(16, "/bytes/1KiB/a", 600)
         self.browser.until(f"['reducing', 'recovering'].includes({STATE})", patience=60)
-        self.browser.until("document.querySelector('.key .rate').textContent.includes('−')")
-        self.browser.until("document.querySelector('.chart .limit').getAttribute('d').includes('V')")
+        shown = "document.querySelector('.key .rate').textContent"
+        self.browser.until(f"Number({shown}.match(/−(\\d+) %/)?.[1]) >= 60", patience=120)
+        self.assertIn("of 40/s", self.browser.script(f"return {shown}"))
+        # At least half of the picture's height is between the two limits.
+        self.browser.until(f"{DEPTH} >= 0.5", patience=60)
         self.browser.until("document.querySelector('.chart .refused').getAttribute('d').length > 0")
-        chart = self.browser.script("return document.querySelector('.chart').getAttribute('aria-label')")
-        self.assertIn("refused", chart)
+        chart = "document.querySelector('.chart').getAttribute('aria-label')"
+        told = self.browser.script(f"return {chart}")
+        self.assertIn("configured 40/s", told)
+        self.assertRegex(told, r"[1-9]\d* refused")
         self.assertTrue(self.browser.script("return document.querySelector('.key .why').textContent"))
         self.assertIn("(1)", self.browser.until(f"['reducing'].includes({STATE}) ? document.title : '(1)'"))
         self.browser.screenshot(SCREENSHOTS / "reduced.png")
         world.rules("")
-        self.browser.until(f"{STATE} === 'normal'", patience=240)
+        self.browser.until(f"{STATE} === 'normal' && {shown}.startsWith('40/s')", patience=420)
+        self.browser.until("document.title === 'backoffd'")
+        # What is over can still be seen: the way down and back.
+        self.browser.click("#span label:last-child input")
+        self.browser.until(f"{DEPTH} >= 0.5")
+        self.assertRegex(self.browser.script(f"return {chart}"), r"in force 40/s.*The lowest was 1\d(\.\d+)?/s")
         self.browser.screenshot(SCREENSHOTS / "given-back.png")
         self.assertEqual(self.browser.console(), [])
 
