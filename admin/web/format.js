@@ -3,7 +3,10 @@
 const fixed = (value, digits) => value.toLocaleString("en-GB",
   {minimumFractionDigits: digits, maximumFractionDigits: digits});
 // Three figures that mean something.
-const short = (value) => fixed(value, value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2);
+function short(value) {
+  const rounded = Number(value.toPrecision(3));
+  return fixed(value, value >= 100 || Number.isInteger(rounded) ? 0 : value >= 10 ? 1 : 2);
+}
 
 export const count = (value) => (value ?? 0).toLocaleString("en-GB");
 

@@ -1,6 +1,8 @@
 // The last 15 minutes of each key, a sample a second: what the proxy remembers (/history), continued by the events.
 
 const kKept = 900;  // seconds
+const kWindows = [5, 15, 60];  // seconds that a rate is taken over
+const kEnough = 10;            // requests
 
 // A sample covers the second before `time` (seconds since 1970). Limits: null where there is none.
 export class History {
@@ -66,8 +68,13 @@ export class History {
     return this.#keys.get(key) ?? [];
   }
 
-  // Requests a second over the last seconds.
-  recentRate(key, now, seconds = 5) {
-    return this.of(key).reduce((sum, sample) => sum + (sample.time > now - seconds ? sample.sent : 0), 0) / seconds;
+  // Requests a second, over as few seconds as hold enough of them to tell: a slow key's last few would say now nothing,
+  // now more than its limit.
+  recentRate(key, now) {
+    const samples = this.of(key);
+    const sentWithin = (seconds) => samples.reduce((sum, one) => sum + (one.time > now - seconds ? one.sent : 0), 0);
+    const known = Math.max(kWindows[0], now - (samples[0]?.time ?? now) + 1);
+    const seconds = Math.min(known, kWindows.find((window) => sentWithin(window) >= kEnough) ?? kWindows.at(-1));
+    return sentWithin(seconds) / seconds;
   }
 }

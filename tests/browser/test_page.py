@@ -144,6 +144,21 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.browser.script(f"return {outside}"), [])
         self.browser.screenshot(SCREENSHOTS / "phone.png")
 
+    def test_a_rate_is_taken_over_enough_requests_to_tell(self) -> None:
+        told = self.browser.script("""
+            return Promise.all([import("/history.js"), import("/format.js")]).then(([{History}, format]) => {
+              const history = new History();
+              const add = (time, requests) => history.add(time, [{key: "slow@a", requests, state: "normal",
+                throttle_answers: 0, queued: 0}]);
+              const rates = [];
+              for (let time = 0; time <= 120; ++time) {
+                add(time, Math.floor(time / 3));  // one in three seconds
+                if (time >= 118) rates.push(format.rate(history.recentRate("slow@a", time)));
+              }
+              return [rates, [0.3 - 1e-16, 8, 8.6, 0.4].map(format.rate)];
+            })""")
+        self.assertEqual(told, [["20/min", "20/min", "20/min"], ["18/min", "8/s", "8.60/s", "24/min"]])
+
     def test_can_be_read_in_light_and_dark(self) -> None:
         grounds = []
         for scheme in ("light", "dark"):
