@@ -63,6 +63,15 @@ const CLI::Validator kSpanOrNothing(
     },
     "");
 
+// CLI::Range says the bounds with six decimals.
+const CLI::Validator kPercentage(
+    [](std::string& text) {
+      double share = -1;
+      const bool good = CLI::detail::lexical_cast(text, share) && share >= 0 && share <= 100;
+      return good ? std::string() : text + " is no percentage from 0 to 100";
+    },
+    "");
+
 CLI::App* add_command(CLI::App& app, const char* name, const char* about, const char* footer = "") {
   CLI::App* command = app.add_subcommand(name, about);
   command->footer(footer);
@@ -100,7 +109,7 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
   const auto setting = [&](CLI::Option* option) { option->needs(name); };
   CLI::Option* percentage = gate->add_option("--percentage", flags.percentage, "share that is treated")
                                 ->type_name("0..100")
-                                ->check(CLI::Range(0.0, 100.0).description(""));
+                                ->check(kPercentage);
   setting(percentage);
   setting(one_of(gate->add_option("--unit", flags.unit, "what falls on an arm as one"), policy::kGateUnitNames));
   setting(gate->add_option("--providers", flags.providers, "names or globs, with commas between; *: all")
@@ -113,7 +122,7 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
                           ->type_name("LIST")
                           ->delimiter(',')
                           ->allow_extra_args(false)
-                          ->check(CLI::Range(0.0, 100.0).description(""))
+                          ->check(kPercentage)
                           ->excludes(percentage);
   setting(ramp);
   setting(add_span(gate, "--step", flags.step, "how long the ramp stays at each"));

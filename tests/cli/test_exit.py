@@ -19,6 +19,13 @@ class Exit(Case):
             self.assertEqual((done.returncode, done.stdout), (WRONG_USE, ""), (arguments, done.stderr))
         self.assertEqual(self.run_it("exec", "--listen", "nonsense", "--", "true").returncode, OWN_FAILURE)
 
+    def test_a_percentage_is_refused_in_words_for_people(self) -> None:
+        for flag in ("--percentage", "--ramp"):
+            for value in ("101", "abc", "nan"):
+                done = self.run_it("gate", "contextual-retry", "on", flag, value)
+                self.assertEqual(done.returncode, WRONG_USE)
+                self.assertIn(f"{flag}: {value} is no percentage from 0 to 100", done.stderr)
+
     def test_both_of_what_excludes_each_other_are_named(self) -> None:
         said = self.run_it("gate", "contextual-retry", "--ramp", "1,10", "--percentage", "5").stderr
         self.assertIn("--ramp", said)
