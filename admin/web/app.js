@@ -1,7 +1,7 @@
 // The dashboard: a feed of states, and the parts of the page that show them.
 
 import {announce, byId, setAttribute, setText} from "./dom.js";
-import {showExchanges} from "./exchanges.js";
+import {setUpExchanges, showExchanges} from "./exchanges.js";
 import {Feed} from "./feed.js";
 import {showGates} from "./gates.js";
 import {setUpProviders, showProviders} from "./providers.js";
@@ -44,4 +44,5 @@ function showConnection(now) {
 }
 
 setUpProviders();
+setUpExchanges();
 const feed = new Feed(show, showConnection);

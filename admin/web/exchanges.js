@@ -6,17 +6,33 @@ import {exchangeStates, outcome} from "./words.js";
 
 const kMostRecent = 30;
 const kMostFlying = 20;
+const kFirst = 8;  // of either that are shown unless somebody wants all
 let recent = [];  // the newest first
+const unfolded = new Set();  // the sections that are shown whole
+let redraw = () => {};
+
+export function setUpExchanges() {
+  for (const section of document.querySelectorAll(".exchanges")) {
+    section.querySelector(".more").addEventListener("click", () => {
+      if (!unfolded.delete(section)) unfolded.add(section);
+      redraw();
+    });
+  }
+}
 
 export function showExchanges(state) {
-  const now = Date.parse(state.time) / 1000;
-  const total = state.exchanges.in_flight_total;
-  const flying = state.exchanges.in_flight.slice(0, kMostFlying);
   const known = new Set(recent.map(({id}) => id));
   const fresh = state.exchanges.recent.filter(({id}) => !known.has(id));
   recent = [...fresh, ...recent].sort((a, b) => b.ended - a.ended).slice(0, kMostRecent);
+  redraw = () => show(state);
+  redraw();
+}
 
-  const cut = total > flying.length ? `; the oldest ${flying.length} are shown` : "";
+function show(state) {
+  const now = Date.parse(state.time) / 1000;
+  const total = state.exchanges.in_flight_total;
+  const flying = state.exchanges.in_flight.slice(0, kMostFlying);
+  const cut = total > flying.length ? `; the oldest ${flying.length} can be shown` : "";
   setText(byId("flight-count"), total > 0 ? `${format.count(total)}${cut}` : "");
   fill(byId("flight"), flying, makeFlying, updateFlying);
   setText(byId("recent-count"), recent.length > 0 ? `the last ${recent.length}` : "");
@@ -27,7 +43,11 @@ function fill(section, exchanges, make, update) {
   const table = section.querySelector("table");
   table.hidden = exchanges.length === 0;
   section.querySelector(".nothing").hidden = exchanges.length > 0;
-  reconcile(table.tBodies[0], exchanges, ({id}) => id, make, update);
+  const more = section.querySelector(".more");
+  const all = unfolded.has(section);
+  more.hidden = exchanges.length <= kFirst;
+  setText(more, all ? `Show ${kFirst} only` : `Show all ${exchanges.length}`);
+  reconcile(table.tBodies[0], all ? exchanges : exchanges.slice(0, kFirst), ({id}) => id, make, update);
 }
 
 // The roles are those that cells have anyway: a narrow page lays rows out as blocks, and some browsers forget them.
@@ -44,8 +64,8 @@ function request({method, scheme, host, port, path}) {
 function makeFlying(exchange) {
   const what = request(exchange);
   what.append(el("span", {class: "detail narrow"}, `${exchange.operation} · ${exchange.key}`));
-  return el("tr", {role: "row"}, number(), cell(null, el("span", {class: "badge"})), what, cell("wide"), cell("wide"),
-    number("wide"), number());
+  return el("tr", {role: "row"}, number(), cell(null, el("span", {class: "badge"})), what, cell("wide"),
+    cell("wide word"), number("wide"), number());
 }
 
 function updateFlying(row, exchange) {

@@ -10,10 +10,12 @@ function short(value) {
 
 export const count = (value) => (value ?? 0).toLocaleString("en-GB");
 
-export function rate(perSecond) {
+// In the unit that suits `like`, for figures that stand side by side.
+export function rate(perSecond, like = null) {
   if (perSecond === null || perSecond === undefined) return "no limit";
-  if (perSecond === 0 || perSecond >= 1) return `${short(perSecond)}/s`;
-  if (perSecond * 60 >= 1) return `${short(perSecond * 60)}/min`;
+  const scale = like ?? perSecond;
+  if (scale === 0 || scale >= 1) return `${short(perSecond)}/s`;
+  if (scale * 60 >= 1) return `${short(perSecond * 60)}/min`;
   return `${short(perSecond * 3600)}/h`;
 }
 

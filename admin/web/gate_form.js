@@ -45,7 +45,7 @@ export class GateForm {
         ...kModes.map((mode, i) => el("label", {}, this.#modes[i], el("span", {}, mode)))),
       el("span", {class: "share"}, el("label", {for: this.#share.id}, "for"), this.#share,
         el("span", {"aria-hidden": "true"}, "%"), el("span", {class: "unseen"}, "percent")),
-      this.#rampChoice, this.#hint, this.#apply, this.#undo, this.#back, this.#error);
+      this.#rampChoice, this.#hint, el("span", {class: "pair"}, this.#apply, this.#undo), this.#back, this.#error);
     this.element.addEventListener("input", (event) => this.#change(event.target));
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();

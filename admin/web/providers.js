@@ -6,7 +6,8 @@ import {Chart} from "./chart.js";
 import * as format from "./format.js";
 import {keyStates} from "./words.js";
 
-const kMostCards = 24;
+const kMostCards = 8;   // where there are more keys, all but the first of them are lines
+const kFewestCards = 6;
 const kBySign = ["exhausted", "paused", "reducing", "recovering"];
 
 const views = new WeakMap();  // of a card: its parts
@@ -53,16 +54,47 @@ function show(state, history) {
   document.querySelector(".legend").hidden = keys.length === 0;
   byId("span").hidden = keys.length === 0;
   const found = ordered(keys.filter(({key}) => key.toLowerCase().includes(search)));
-  const shown = found.slice(0, kMostCards);
+  const cards = found.slice(0, found.length > kMostCards ? kFewestCards : kMostCards);
+  const lines = found.slice(cards.length);
   const affected = keys.filter((key) => kBySign.includes(key.state)).length;
   setText(byId("providers-count"), keys.length === 0 ? "" :
     `${format.count(state.keys_total)} known, ${affected === 0 ? "none held back" : `${affected} held back`}`);
   const now = Math.floor(Date.parse(state.time) / 1000);
-  reconcile(byId("keys"), shown, ({key}) => key, makeCard, (card, key) => updateCard(card, key, history, now));
+  reconcile(byId("keys"), cards, ({key}) => key, makeCard, (card, key) => updateCard(card, key, history, now));
+  byId("others").hidden = lines.length === 0;
+  reconcile(byId("others").tBodies[0], lines, ({key}) => key, makeLine,
+    (row, key) => updateLine(row, key, history, now));
+  const untold = state.keys_total - keys.length;
   const more = byId("keys-more");
-  more.hidden = found.length === shown.length && (found.length > 0 || keys.length === 0);
+  more.hidden = untold <= 0 && (found.length > 0 || keys.length === 0);
   setText(more, found.length === 0 ? "No key contains that." :
-    `${found.length - shown.length} more; find them by a part of their name.`);
+    `${format.count(untold)} more that are asked less are not shown.`);
+}
+
+// The same as a card in one line; its name brings the card.
+function makeLine({key}) {
+  const name = el("button", {type: "button", class: "link", "aria-label": `Show ${key}`}, key);
+  name.addEventListener("click", () => {
+    const find = byId("find");
+    find.value = key;
+    find.dispatchEvent(new Event("input"));
+    find.focus();
+  });
+  // Roles and labels are for a narrow page, which lays rows out as blocks and has no heads.
+  const cell = (label) => el("td", {role: "cell", class: label ? "number" : "number wide", "data-label": label});
+  return el("tr", {role: "row"}, el("th", {scope: "row", role: "rowheader"}, name),
+    el("td", {role: "cell"}, el("span", {class: "badge"})), ...["limit", null, "sent", null, null, "429s"].map(cell));
+}
+
+function updateLine(row, key, history, now) {
+  const [, state, limit, configured, sent, waiting, inFlight, refused] = row.children;
+  badge(state.firstChild, key.state, ...(keyStates[key.state] ?? ["○", key.state]));
+  setText(limit, format.rate(key.effective_limit, key.configured_limit));
+  setText(configured, format.rate(key.configured_limit));
+  setText(sent, format.rate(history.recentRate(key.key, now)));
+  setText(waiting, format.count(key.queued));
+  setText(inFlight, format.count(key.in_flight));
+  setText(refused, format.count(key.throttle_answers));
 }
 
 function makeCard({key}) {
@@ -95,7 +127,7 @@ function updateCard(card, key, history, now) {
   const parts = views.get(card);
   const samples = history.of(key.key);
   badge(parts.badge, key.state, ...(keyStates[key.state] ?? ["○", key.state]));
-  setText(parts.effective, format.rate(key.effective_limit));
+  setText(parts.effective, format.rate(key.effective_limit, key.configured_limit));
   setText(parts.configured, describeLimit(key));
   figures(parts.figures, [
     ["sent", format.rate(history.recentRate(key.key, now))],

@@ -12,7 +12,7 @@ from world import World
 BINARY = Path()
 SCREENSHOTS = Path()
 
-TAB, ENTER, RIGHT = "\ue004", "\ue007", "\ue014"
+TAB, ENTER, ESCAPE, SPACE, RIGHT = "\ue004", "\ue007", "\ue00c", " ", "\ue014"
 LIVE = "document.getElementById('connection').dataset.state === 'live'"
 
 # The least contrast of any text with what is behind it, by WCAG 2.2 (1.4.3), and where it is.
@@ -144,6 +144,72 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.browser.script(f"return {outside}"), [])
         self.browser.screenshot(SCREENSHOTS / "phone.png")
 
+    def test_fits_a_window_at_twice_its_size(self) -> None:
+        """WCAG 2.2 (1.4.4, 1.4.10): nothing is cut off and nothing scrolls sideways."""
+        for width in (720, 360):  # of 1440, at 200 % and 400 %
+            self.browser.size(width, 450)
+            self.open()
+            self.with_traffic()
+            self.assertEqual(self.browser.script("return document.documentElement.scrollWidth"), width)
+
+    def test_a_question_is_answered_by_keyboard_and_gives_the_focus_back(self) -> None:
+        self.with_traffic()
+        self.browser.script("document.querySelector('.key-head button').focus()")
+        focus = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+        for key in (ENTER, SPACE):
+            self.browser.keys(key)
+            self.assertTrue(self.browser.script("return document.getElementById('ask-reset').open"))
+            for _ in range(5):  # the page behind it cannot be reached
+                self.browser.keys(TAB)
+                inside = "document.activeElement === document.body || document.activeElement.closest('dialog') !== null"
+                self.assertTrue(self.browser.script(f"return {inside}"))
+            self.browser.keys(ESCAPE)
+            self.assertFalse(self.browser.script("return document.getElementById('ask-reset').open"))
+            self.assertEqual(self.browser.script(f"return {focus}"), "Reset archive@127.0.0.1")
+
+    def test_says_aloud_what_changes_and_not_what_counts(self) -> None:
+        self.with_traffic()
+        live = "[...document.querySelectorAll('[aria-live], [role=status], [role=alert], [role=log]')]"
+        spoken = self.browser.script(f"return {live}.filter((e) => e.checkVisibility()).map((e) => e.id)")
+        self.assertEqual(spoken, ["announcement"])
+        before = self.browser.script("return document.getElementById('announcement').textContent")
+        self.assertEqual(self.world.get("/bytes/1KiB/b"), 200)
+        self.browser.until("document.querySelector('#totals').textContent.includes('answered')")
+        self.browser.script("return new Promise((done) => setTimeout(done, 2500))")
+        self.assertEqual(self.browser.script("return document.getElementById('announcement').textContent"), before)
+
+    def test_many_keys_are_lines_below_a_few_cards(self) -> None:
+        told = self.browser.script("""
+            return import("/providers.js").then(({showProviders}) => {
+              const keys = Array.from({length: 60}, (_, i) => ({key: `p@host-${String(i).padStart(2, "0")}`,
+                state: i === 59 ? "reducing" : "normal", configured_limit: 5, effective_limit: 5, reduction_pct: 0,
+                queued: 0, in_flight: 0, requests: 1, retries: 0, throttle_answers: 0, hints: 0}));
+              const state = {time: new Date().toISOString(), keys, keys_total: 70};
+              const history = {of: () => [], recentRate: () => 0, seconds: 1};
+              showProviders(state, history);
+              const count = (selector) => document.querySelectorAll(selector).length;
+              const first = document.querySelector(".key h3").textContent;
+              const more = document.getElementById("keys-more").textContent;
+              const shown = [count(".key"), count("#others tbody tr"), first, more];
+              document.querySelector("#others tbody tr:last-child button").click();
+              return [...shown, document.querySelector(".key h3").textContent, count(".key"),
+                document.activeElement.id, document.getElementById("others").hidden];
+            })""")
+        self.assertEqual(told, [6, 54, "p@host-59", "10 more that are asked less are not shown.",
+                                "p@host-58", 1, "find", True])  # fmt: skip
+
+    def test_long_lists_are_folded(self) -> None:
+        for i in range(10):
+            self.assertEqual(self.world.get(f"/bytes/10/f{i}?fault=503@1"), 200)
+        rows = "document.querySelectorAll('#recent tbody tr').length"
+        more = "document.querySelector('#recent .more')"
+        self.browser.until(f"!{more}.hidden && Number({more}.textContent.match(/^Show all (\\d+)$/)?.[1]) >= 10")
+        self.assertEqual(self.browser.script(f"return {rows}"), 8)
+        self.browser.script(f"{more}.focus()")
+        self.browser.keys(ENTER)
+        self.assertGreaterEqual(self.browser.script(f"return {rows}"), 10)
+        self.assertEqual(self.browser.script(f"return {more}.textContent"), "Show 8 only")
+
     def test_a_rate_is_taken_over_enough_requests_to_tell(self) -> None:
         told = self.browser.script("""
             return Promise.all([import("/history.js"), import("/format.js")]).then(([{History}, format]) => {
@@ -155,9 +221,9 @@ class PageTest(unittest.TestCase):
                 add(time, Math.floor(time / 3));  // one in three seconds
                 if (time >= 118) rates.push(format.rate(history.recentRate("slow@a", time)));
               }
-              return [rates, [0.3 - 1e-16, 8, 8.6, 0.4].map(format.rate)];
+              return [rates, [0.3 - 1e-16, 8, 8.6, 0.4].map((one) => format.rate(one)), format.rate(0.85, 1)];
             })""")
-        self.assertEqual(told, [["20/min", "20/min", "20/min"], ["18/min", "8/s", "8.60/s", "24/min"]])
+        self.assertEqual(told, [["20/min", "20/min", "20/min"], ["18/min", "8/s", "8.60/s", "24/min"], "0.85/s"])
 
     def test_can_be_read_in_light_and_dark(self) -> None:
         grounds = []
