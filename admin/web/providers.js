@@ -90,6 +90,7 @@ function updateLine(row, key, history, now) {
   const [, state, limit, configured, sent, waiting, inFlight, refused] = row.children;
   badge(state.firstChild, key.state, ...(keyStates[key.state] ?? ["○", key.state]));
   setText(limit, format.rate(key.effective_limit, key.configured_limit));
+  setAttribute(limit, "data-label", key.effective_limit === null ? "" : "limit");
   setText(configured, format.rate(key.configured_limit));
   setText(sent, format.rate(history.recentRate(key.key, now)));
   setText(waiting, format.count(key.queued));
