@@ -272,6 +272,7 @@ class Learner {
 
   // --- limit events ---
   Mode mode_ = Mode::open;
+  int resumed_sends_ = 0;
   Event event_;
   double hold_ = 0;
   double hold_until_ = 0;
@@ -279,7 +280,6 @@ class Learner {
   double last_event_ = -kInfinity;
   std::uint64_t test_ = 0;  // number of the test under way; 0: none
   double resumed_at_ = 0;
-  int resumed_sends_ = 0;
   double safe_ = 0;  // a pace held for a minute without event
   double pace_since_ = 0;
   double confirmed_ = 0;
@@ -301,10 +301,10 @@ class Learner {
   double latency_ = 0.2;
 
   // --- for the operator ---
-  int consecutive_429s_ = 0;
   std::uint64_t answers_ = 0;
-  std::array<float, 50> recovery_times_{};  // ring
+  int consecutive_429s_ = 0;
   std::uint32_t recovery_count_ = 0;
+  std::array<float, 50> recovery_times_{};  // ring
   Noted noted_;
   ShadowCounts shadow_;
   std::uint64_t version_ = 0;

@@ -104,23 +104,24 @@ class Quota {
 
   void look(double now) {
     const Holds holds = used_up(now) ? Holds::all : spread(now) ? Holds::spread : Holds::nobody;
-    if (holds != holds_) since_ = now;
+    if (holds != holds_) since_ = static_cast<float>(now);
     holds_ = holds;
   }
   bool spread(double now) const {
     return running(now) && left_ > 0 && window_ > learning::kLeastWindow && left_ < learning::kReserve * limit_;
   }
 
+  // As small as may be: there are several of a key, and thousands of keys.
   double reset_ = 0;  // 0: nothing known
   double blocked_until_ = 0;
-  double since_ = 0;
+  float since_ = 0;
   float left_ = 0;
   float limit_ = 0;
   float window_ = 0;
-  Holds holds_ = Holds::nobody;
-  bool coarse_ = false;
-  bool for_long_ = false;
-  std::uint64_t number_ = 0;
+  std::uint64_t number_ : 60 = 0;
+  Holds holds_ : 2 = Holds::nobody;
+  bool coarse_ : 1 = false;
+  bool for_long_ : 1 = false;
   std::uint64_t before_ = 0;  // the last number of the quota that was here before
   std::uint64_t read_ = 0;
 };

@@ -53,9 +53,9 @@ class ScopeTable {
 
   // Arrays of each figure, not of structures: there are thousands of these tables. [kRest] is not used.
   std::array<std::uint64_t, kScopes> ids_{};
-  std::array<std::uint32_t, kScopes> used_{};      // when it was last named; 0: free
-  std::array<std::int8_t, kMembers> member_of_{};  // kRest: free
   std::array<std::uint64_t, kMembers> members_{};  // classes that belong to a scope of another name; a ring
+  std::array<std::int8_t, kMembers> member_of_{};  // kRest: free
+  std::array<std::uint32_t, kScopes> used_{};      // when it was last named; 0: free
   std::uint32_t next_member_ = 0;
   std::uint32_t clock_ = 0;
   std::uint32_t version_ = 0;

@@ -39,8 +39,8 @@ class Strikes {
 
  private:
   int count_ = 0;
-  double leaked_at_ = 0;
   int accepted_ = 0;
+  double leaked_at_ = 0;
   double ladder_ = 0;
 };
 
