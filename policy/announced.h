@@ -28,7 +28,9 @@ class Announced {
     read(burst_, hint.burst);
     read(sustained_, hint.sustained);
     if (hint.concurrency) {
-      at_once_ = static_cast<std::int32_t>(std::min<std::int64_t>(*hint.concurrency, 1 << 20));
+      const auto at_once = static_cast<std::int32_t>(std::min<std::int64_t>(*hint.concurrency, 1 << 20));
+      if (at_once != at_once_) at_once_since_ = static_cast<float>(now);
+      at_once_ = at_once;
       at_once_told_ = static_cast<float>(now);
     } else if (now - at_once_told_ > learning::kAnnouncedLeast) {
       at_once_ = 0;
@@ -37,6 +39,7 @@ class Announced {
 
   bool known() const { return burst_.known() || sustained_.known() || at_once_ > 0; }
   int at_once() const { return at_once_; }  // 0: none is known
+  double at_once_since() const { return at_once_since_; }
 
   double next_time(double now) const { return std::max(burst_.next_time(now), sustained_.next_time(now)); }
   void sent(double now) {
@@ -54,6 +57,7 @@ class Announced {
   AnnouncedRate sustained_;  // of one that is counted
   std::int32_t at_once_ = 0;
   float at_once_told_ = 0;
+  float at_once_since_ = 0;
 };
 
 }  // namespace backoffd::policy

@@ -244,13 +244,17 @@ class Learner {
   int binding_quota(double now) const;
   int binding_rate(double now) const;
   struct Announcement {
-    std::string text;  // empty: none holds requests back
+    std::string text;  // empty: there is none
     double since = 0;
   };
   Announcement announcement(double now) const;
   std::string reason(double now) const;
   std::string in_scope_only() const;
+  std::string failed_tests() const;
+  std::string block() const;
+  std::string transient() const;
   std::string outlook(double now) const;
+  std::string trial_to_come(double now) const;
   void add_recovery_time(double seconds);
 
   // --- constant after construction ---

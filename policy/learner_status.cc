@@ -1,6 +1,7 @@
 // What the learner shows of itself and what it keeps over a restart: reads, and restore() which writes a fresh one.
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -32,6 +33,10 @@ std::string print(const char* format, Args... args) {
 std::string figure(double value) { return print(std::abs(value) < 1000 ? "%.3g" : "%.0f", value); }
 
 std::string a_second(double rate) { return figure(rate) + "/s"; }
+
+constexpr const char* kAtOnce = "; until then requests are answered 429 at once";
+
+std::string counted(int n, const char* one, const char* more) { return print("%d %s", n, n == 1 ? one : more); }
 
 // "cut from 10/s to 9/s"
 std::string from_to(const char* verb, double from, double to) {
@@ -136,24 +141,34 @@ LearnerState Learner::state(MonoTime now) const {
   return answers_ > 0 ? LearnerState::normal : LearnerState::unknown;
 }
 
-// What the provider announces, where that is what holds requests back now, and since when.
+// What the provider announces, and since when: what holds requests back now, else, where nothing was learned, how many
+// it allows at once.
 Learner::Announcement Learner::announcement(double now) const {
   if (const int scope = used_up_scope(now); scope != ScopeTable::kNone) {
     const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
     const double wait = quota.blocked_until() - now;
-    std::string text = print("the quota of %.0f is used up for %.0f s", quota.limit(), quota.reset() - now);
+    std::string text =
+        quota.limit() > 0 ? print("the quota of %.0f is used up", quota.limit()) : "the quota is used up";
+    text += print("; there is more in %.0f s", quota.reset() - now);
     if (quota.reset() - now > wait + 1) text += print("; one request asks again in %.0f s", wait);
-    return {text + (quota.for_long(now) ? "; answering at once" : ""), quota.since()};
+    return {text + (quota.for_long(now) ? kAtOnce : ""), quota.since()};
   }
   if (const int scope = binding_quota(now); scope != ScopeTable::kNone) {
     const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
-    return {print("%.0f of a quota of %.0f are left for %.0f s; the last tenth is spread over them", quota.left(),
+    return {print("%.0f of a quota of %.0f left for %.0f s; the last tenth is spread over them", quota.left(),
                   quota.limit(), quota.reset() - now),
             quota.since()};
   }
   if (const int scope = binding_rate(now); scope != ScopeTable::kNone) {
     const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)].tighter(now);
     return {print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window()), rate.since()};
+  }
+  const auto allows = [](const Announced& one) { return one.at_once() > 0 ? one.at_once() : INT_MAX; };
+  if (announced_ && noted_.what == Change::none) {
+    const Announced& least = *std::min_element(announced_->begin(), announced_->end(),
+                                               [&](const auto& a, const auto& b) { return allows(a) < allows(b); });
+    if (least.at_once() > 0)
+      return {print("the provider announces %d requests at once", least.at_once()), least.at_once_since()};
   }
   return {};
 }
@@ -166,40 +181,43 @@ std::string Learner::in_scope_only() const {
 std::string Learner::reason(double now) const {
   const double a = noted_.a;
   const double b = noted_.b;
-  const std::string refusals = print(noted_.refusals == 1 ? "%d refusal" : "%d refusals", noted_.refusals);
+  const std::string refusals = counted(noted_.refusals, "refusal", "refusals");
   switch (noted_.what) {
     case Change::none:
       return "";
     case Change::refused:
-      return "refused at " + a_second(b) + "; testing with one request after " + figure(a) + " s" + in_scope_only();
+      return "refused at " + a_second(b) + failed_tests() + "; testing with one request after " + figure(a) + " s" +
+             in_scope_only();
     case Change::paused:
       return "the provider asked for a pause of " + figure(a) + " s" + in_scope_only();
     case Change::exhausted:
       return "the provider asked to come back in " + figure(a) + " s" +
-             (a >= seconds(limits_.retry_after_cap) ? " or later (retry.retry_after_cap)" : "") +
-             "; answering at once" + in_scope_only();
+             (a >= seconds(limits_.retry_after_cap) ? " or later (retry.retry_after_cap)" : "") + kAtOnce +
+             in_scope_only();
     case Change::cut_measured:
       return "limit measured at " + a_second(noted_.measured) + " from " + refusals + ", " + from_to("cut", a, b) +
              outlook(now);
     case Change::cut_ladder:
       return from_to("cut", a, b) + " after " + refusals + ", no limit measured yet" + outlook(now);
     case Change::cut_safe:
-      return from_to("back", a, b) + ", which held for a minute before" + outlook(now);
+      return block() + from_to("back", a, b) + ", which held for a minute before" + outlook(now);
     case Change::cut_ban:
-      return from_to("cut", a, b) + " after a long block" + outlook(now);
+      return block() + from_to("cut", a, b) + ", no limit measured yet" + outlook(now);
     case Change::allowance:
       return "limit measured at " + a_second(noted_.measured) + " from what was accepted between bans, " +
              from_to(b > a ? "raised" : "cut", a, b) + outlook(now);
     case Change::probe_refused:
       return "a trial at " + a_second(a) + " was refused; the pace stays " + a_second(b) + outlook(now);
     case Change::concurrency_found:
-      return print("the provider allows %.0f requests at once", a) + outlook(now);
+      return print("the provider allows %.0f requests at once: with more under way it refused, with fewer not", a) +
+             outlook(now);
     case Change::transient:
-      return "a refusal by itself; the pace stays" + outlook(now);
+      return transient() + "; the pace stays" + trial_to_come(now);
     case Change::shared_pool:
-      return "refusals do not follow our pace; going by what is accepted, now " + a_second(b);
+      return "refused whatever the pace, as where others draw on the same limit; going by what is accepted, now at " +
+             a_second(b) + in_scope_only();
     case Change::pool_left:
-      return "refusals follow our pace again; going on at " + a_second(b) + outlook(now);
+      return "hardly anything is refused any more, so refusals count again; going on at " + a_second(b) + outlook(now);
     case Change::raised:
       return from_to("raised", a, b) + " after a clean trial" + outlook(now);
     case Change::restored: {
@@ -207,18 +225,35 @@ std::string Learner::reason(double now) const {
       if (a >= kShown) text += print(" with %.1f %% reduction", a);
       if (b > 0) {
         text += "; the provider asked to come back, " + figure(b) + " s were left";
-        if (mode_ == Mode::hold && event_.exhausted) text += "; answering at once";
+        if (mode_ == Mode::hold && event_.exhausted) text += kAtOnce;
       }
+      if (const int cap = concurrency_.cap(); cap > 0) text += print("; at most %d requests at once", cap);
+      if (text == "restored") text += ", nothing is held back";
       return text + outlook(now);
     }
     case Change::calm:
-      return "no refusal for ten minutes at the full pace";
+      return "no refusal for ten minutes at the full pace; nothing is suspected any more";
   }
   return "";
 }
 
-// What comes next, where the pace could be higher.
-std::string Learner::outlook(double now) const {
+std::string Learner::failed_tests() const {
+  if (mode_ == Mode::open || event_.failed_tests == 0) return "";
+  return ", and " + counted(event_.failed_tests, "test", "tests") + " since";
+}
+
+// How long the event lasted that the last change followed from.
+std::string Learner::block() const { return "blocked for " + figure(noted_.at - event_.began) + " s; "; }
+
+std::string Learner::transient() const {
+  if (event_.told > 0) return "the pause of " + figure(event_.told) + " s is over, a test was accepted";
+  return counted(noted_.refusals, "refusal by itself", "refusals by themselves");
+}
+
+// Whom the pace binds, and what comes next where it could be higher.
+std::string Learner::outlook(double now) const { return in_scope_only() + trial_to_come(now); }
+
+std::string Learner::trial_to_come(double now) const {
   if (mode_ != Mode::open || pace_ >= top_ - 1e-9 || shared_pool_.active()) return "";
   if (!limits_.probe) return "; higher paces are not tried (learning.probe)";
   if (prober_.probing()) return "; trying " + a_second(pace_ * prober_.gain());
