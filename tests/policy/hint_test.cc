@@ -35,11 +35,12 @@ struct Case {
   const char* what;
   Fields fields;
   Want want;
+  int status = 200;
 };
 
 void check(const Case& c) {
   SCOPED_TRACE(c.what);
-  const Hint hint = read(c.fields);
+  const Hint hint = read(c.fields, c.status);
   const auto time = [](const std::optional<Duration>& d) { return d ? seconds(*d) : -1; };
   EXPECT_EQ(time(hint.retry_after), c.want.retry_after);
   EXPECT_EQ(hint.limit.value_or(-1), c.want.limit);
@@ -92,6 +93,18 @@ TEST(Hint, RetryAfter) {
            Case{"asctime-date", {{"Retry-After", "Mon Nov 23 13:00:30 2026"}}, {.retry_after = 30}},
            Case{"against the response's own Date",
                 {{"Retry-After", "Mon, 23 Nov 2026 12:00:30 GMT"}, {"Date", "Mon, 23 Nov 2026 12:00:00 GMT"}},
+                {.retry_after = 30}},
+           Case{"rfc850-date against the response's own Date",
+                {{"Retry-After", "Monday, 23-Nov-26 12:00:30 GMT"}, {"Date", "Mon, 23 Nov 2026 12:00:00 GMT"}},
+                {.retry_after = 30}},
+           Case{"asctime-date against a Date of that form",
+                {{"Date", "Mon Nov 23 12:00:00 2026"}, {"Retry-After", "Mon Nov 23 12:00:30 2026"}},
+                {.retry_after = 30}},
+           Case{"a date that the response's own Date has passed",
+                {{"Date", "Mon, 23 Nov 2026 13:10:00 GMT"}, {"Retry-After", "Mon, 23 Nov 2026 13:09:59 GMT"}},
+                {}},
+           Case{"seconds count from the answer whatever its Date",
+                {{"Date", "Mon, 23 Nov 2026 12:00:00 GMT"}, {"Retry-After", "30"}},
                 {.retry_after = 30}},
            Case{"Date that is none",
                 {{"date", "yesterday"}, {"Retry-After", "Mon, 23 Nov 2026 13:00:30 GMT"}},
@@ -196,6 +209,16 @@ TEST(Hint, IetfDraft) {
            Case{"dictionary, the policy of its limit",
                 {{"RateLimit-Policy", "10;w=1, 50;w=60, 1000;w=3600"}, {"RateLimit", "limit=50, remaining=7, reset=3"}},
                 {.limit = 50, .remaining = 7, .reset = 3, .window = 60}},
+           Case{"draft -03: a field a figure, its policies in the limit",
+                {{"RateLimit-Limit", "10, 10;w=1;burst=1000, 1000;w=3600"},
+                 {"RateLimit-Remaining", "9"},
+                 {"RateLimit-Reset", "1"}},
+                {.limit = 10, .remaining = 9, .reset = 1, .window = 1}},
+           Case{"on a redirect", {{"RateLimit", "\"default\";r=1;t=30"}}, {.remaining = 1, .reset = 30}, 307},
+           Case{"on an error of the server",
+                {{"RateLimit", "\"default\";r=1;t=30"}},
+                {.remaining = 1, .reset = 30},
+                500},
            Case{"t of 0: nothing to wait for", {{"RateLimit", "\"default\";r=1;t=0"}}, {.remaining = 1}},
            Case{"no r", {{"RateLimit", "\"default\";t=30"}}, {.ignored = 1}},
            Case{"negative r", {{"RateLimit", "\"default\";r=-1;t=30"}}, {.ignored = 1}},
@@ -248,7 +271,18 @@ TEST(Hint, OlderFields) {
                 {.reset = 1200}},
            Case{"OpenAlex: seconds left", {{"X-RateLimit-Reset", "39600"}}, {.reset = 39600}},
            Case{"milliseconds", {{"X-RateLimit-Reset", "1795438830500"}}, {.reset = 30.5}},
+           Case{"10^12 itself is a Unix time in seconds, and absurd",
+                {{"X-RateLimit-Reset", "1000000000000"}},
+                {.ignored = 1}},
+           Case{"milliseconds against the response's own Date",
+                {{"Date", "Mon, 23 Nov 2026 13:10:00 GMT"}, {"X-RateLimit-Reset", "1795440600250"}},
+                {.reset = 1200.25}},
            Case{"a date", {{"X-RateLimit-Reset", "Mon, 23 Nov 2026 13:00:07 GMT"}}, {.reset = 7}},
+           Case{"rfc850-date", {{"X-RateLimit-Reset", "Monday, 23-Nov-26 13:00:07 GMT"}}, {.reset = 7}},
+           Case{"asctime-date", {{"X-RateLimit-Reset", "Mon Nov 23 13:00:07 2026"}}, {.reset = 7}},
+           Case{"dashed, in Unix time",
+                {{"x-rate-limit-limit", "900"}, {"x-rate-limit-remaining", "0"}, {"x-rate-limit-reset", "1795438860"}},
+                {.limit = 900, .remaining = 0, .reset = 60}},
            Case{"an ISO 8601 date", {{"X-RateLimit-Reset", "2026-11-23T13:00:07Z"}}, {.reset = 7}},
            Case{"an ISO 8601 date without seconds (Jira)",
                 {{"X-RateLimit-Reset", "2026-11-23T14:05+01:00"}},
@@ -358,6 +392,123 @@ TEST(Hint, Providers) {
   }
 }
 
+// What is no number of its kind is counted, and nothing of it is believed, whatever field it stands in.
+TEST(Hint, MalformedFiguresAreCountedAndNotBelieved) {
+  const std::vector<std::pair<std::string, std::string>> places = {
+      {"Retry-After", "%"},
+      {"RateLimit", "%"},
+      {"RateLimit", "\"x\";r=%"},
+      {"RateLimit", "\"x\";r=%;t=30"},
+      {"RateLimit", "limit=%"},
+      {"RateLimit", "remaining=%"},
+      {"RateLimit", "reset=%"},
+      {"RateLimit-Policy", "%"},
+      {"RateLimit-Policy", "\"x\";q=%;w=60"},
+      {"RateLimit-Policy", "\"x\";q=10;w=%"},
+      {"RateLimit-Policy", "10;w=%"},
+      {"RateLimit-Limit", "%"},
+      {"RateLimit-Limit", "%;w=60"},
+      {"RateLimit-Remaining", "%"},
+      {"RateLimit-Reset", "%"},
+      {"X-RateLimit-Limit", "%"},
+      {"X-RateLimit-Remaining", "%"},
+      {"X-RateLimit-Reset", "%"},
+      {"X-Rate-Limit-Limit", "%"},
+      {"X-Rate-Limit-Interval", "%"},
+      {"X-Rate-Limit-Remaining", "%"},
+      {"X-Rate-Limit-Reset", "%"},
+      {"X-Concurrency-Limit", "%"},
+  };
+  const std::string digits(65536, '9');
+  const std::string bad[] = {"-1",
+                             "+5",
+                             "1e3",
+                             "0x10",
+                             "1.5.2",
+                             "5 5",
+                             "5\t5",
+                             "100/min",
+                             "10req",
+                             "5ms",
+                             "5 min",
+                             "NaN",
+                             "inf",
+                             "null",
+                             "\xef\xbc\x95",
+                             "?1",
+                             ":NQ==:",
+                             "(5)",
+                             "1_000",
+                             "-1795438860",
+                             "1795438860s",
+                             digits,
+                             "-" + digits,
+                             digits + "s",
+                             "99999999999999999999",
+                             "18446744073709551616",
+                             "340282366920938463463374607431768211456"};
+  for (const auto& [name, form] : places) {
+    for (const std::string& value : bad) {
+      std::string text = form;
+      text.replace(text.find('%'), 1, value);
+      const Hint hint = read({{name, text}});
+      SCOPED_TRACE(name + ": " + text.substr(0, 80));
+      EXPECT_GE(hint.ignored, 1);
+      EXPECT_FALSE(hint.retry_after || hint.limit || hint.remaining || hint.reset || hint.window || hint.burst ||
+                   hint.sustained || hint.concurrency);
+    }
+  }
+}
+
+TEST(Hint, WhatIsTooLongIsNoHintInAnyField) {
+  std::string items;
+  while (items.size() < 65536) items += "\"p\";r=0;q=1;w=1;t=9, ";
+  for (const auto* name : {"Retry-After", "RateLimit", "RateLimit-Policy", "RateLimit-Limit", "X-RateLimit-Resource",
+                           "X-Api-Pool", "X-Concurrency-Limit"}) {
+    const Hint hint = read({{name, items}});
+    EXPECT_TRUE(hint.empty()) << name;
+    EXPECT_EQ(hint.ignored, 1) << name;
+  }
+}
+
+// The same providers' refusals, and what only looks like one.
+TEST(Hint, WhichAnswersOfProvidersAreRefusals) {
+  struct Answer {
+    const char* what;
+    int status;
+    Fields fields;
+    bool refused;
+  };
+  for (const Answer& a : {
+           Answer{"Crossref", 429, {}, true},
+           Answer{"Crossref, blocked by hand", 403, {}, false},
+           Answer{"OpenAlex, too fast", 429, {{"Retry-After", "1"}, {"X-RateLimit-Remaining", "9000"}}, true},
+           Answer{"OpenAlex, what this request would cost is not left",
+                  429,
+                  {{"X-RateLimit-Remaining", "5"}, {"X-RateLimit-Credits-Required", "10"}},
+                  true},
+           Answer{"arXiv, Varnish under load", 503, {{"Retry-After", "0"}}, false},
+           Answer{"arXiv, too fast", 429, {{"Retry-After", "0"}}, true},
+           Answer{"NCBI", 429, {{"X-RateLimit-Limit", "3"}, {"X-RateLimit-Remaining", "0"}}, true},
+           Answer{"NCBI, the last one of its second", 200, {{"X-RateLimit-Remaining", "0"}}, false},
+           Answer{"GitHub, primary limit",
+                  403,
+                  {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "1795440600"}},
+                  true},
+           Answer{"GitHub, secondary limit", 403, {{"retry-after", "60"}, {"x-ratelimit-remaining", "59"}}, true},
+           Answer{"GitHub, no right to see it", 403, {{"x-ratelimit-remaining", "59"}}, false},
+           Answer{"Hugging Face", 429, {{"RateLimit", "\"api\";r=0;t=55"}}, true},
+           Answer{"a quota of the draft, by 403", 403, {{"RateLimit", "\"api\";r=0;t=55"}}, true},
+           Answer{"Docker Hub", 429, {{"ratelimit-remaining", "0;w=21600"}}, true},
+           Answer{"HathiTrust", 503, {}, false},
+           Answer{"a server that goes down for a while", 503, {{"Retry-After", "120"}}, true},
+           Answer{"malformed is no refusal", 503, {{"Retry-After", "soon"}}, false},
+           Answer{"malformed is nothing left of nothing", 403, {{"X-RateLimit-Remaining", "-0"}}, false},
+       }) {
+    EXPECT_EQ(is_throttle_answer(a.status, read(a.fields, a.status)), a.refused) << a.what;
+  }
+}
+
 TEST(Hint, TheScopeOfTwoNamesIsAnother) {
   const auto pool = read({{"X-Api-Pool", "a"}});
   const auto both = read({{"x-ratelimit-resource", "b"}, {"X-Api-Pool", "a"}});
@@ -371,7 +522,7 @@ TEST(Hint, KnowsItsFields) {
   for (const auto* name :
        {"Retry-After", "RateLimit", "RateLimit-Policy", "ratelimit-limit", "RATELIMIT-REMAINING", "RateLimit-Reset",
         "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Resource", "X-Rate-Limit-Limit",
-        "X-Rate-Limit-Interval", "X-Concurrency-Limit", "X-Api-Pool"}) {
+        "X-Rate-Limit-Interval", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Concurrency-Limit", "X-Api-Pool"}) {
     EXPECT_TRUE(is_hint_field(name)) << name;
   }
   for (const auto* name : {"", "R", "Date", "Retry-Afte", "Retry-Afters", "X-Api-Poop", "Content-Type",
