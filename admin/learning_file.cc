@@ -1,8 +1,10 @@
 #include "admin/learning_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include "admin/json.h"
 
@@ -120,7 +122,8 @@ Value show_key(const LearnedKey& key) {
 
 std::string write_learned(const LearnedFile& file) {
   json::Array keys;
-  for (const LearnedKey& key : file.keys) keys.push_back(show_key(key));
+  for (const LearnedKey& key : std::span(file.keys).first(std::min(file.keys.size(), kMaxLearnedKeys)))
+    keys.push_back(show_key(key));
   Value out;
   out["format"] = kFormat;
   out["version"] = file.version;
@@ -155,10 +158,9 @@ policy::Result<LearnedFile> parse_learned(std::string_view text) {
   reader.number("saved", saved, 0, 9e9);
   const Value* keys = reader.need("keys");
   if (keys && !keys->array()) reader.fail("keys", "not a list");
-  if (keys && keys->array() && keys->array()->size() > kMaxLearnedKeys) reader.fail("keys", "too many");
   if (reader.error()) return *reader.error();
   file.saved = policy::WallTime(policy::from_seconds(saved));
-  for (std::size_t i = 0; i < keys->array()->size(); ++i) {
+  for (std::size_t i = 0; i < std::min(keys->array()->size(), kMaxLearnedKeys); ++i) {
     auto key = read_key((*keys->array())[i], json::join("keys", i));
     if (!key) return key.error();
     file.keys.push_back(std::move(*key));

@@ -13,7 +13,7 @@
 namespace backoffd::admin {
 
 inline constexpr std::int64_t kLearningVersion = 1;   // of the form of the file
-inline constexpr std::size_t kMaxLearnedKeys = 4096;  // as many as the engine keeps
+inline constexpr std::size_t kMaxLearnedKeys = 4096;  // as many as the engine keeps; neither written nor read are more
 
 struct LearnedFile {
   std::int64_t version = kLearningVersion;

@@ -201,6 +201,7 @@ class Engine {
   std::size_t key_count() const;
   bool reset(std::string_view key, MonoTime now);        // forgets what was learned; false: no such key
   std::vector<LearnedKey> snapshot(MonoTime now) const;  // what is worth keeping over a restart
+  // Of a key that is learning already, by an earlier entry maybe, nothing is taken.
   void restore(const std::vector<LearnedKey>& learned, Duration age, MonoTime now);
   std::uint64_t learned_version() const;  // grows when snapshot() would differ
   const Config& config() const;

@@ -172,7 +172,7 @@ void Engine::restore(const std::vector<LearnedKey>& learned, Duration age, MonoT
     if (!name) continue;
     KeyState* key = state.keys.find(name->provider, name->host);
     if (key == nullptr) key = &state.make_key(name->provider, name->host, state.index.by_name(name->provider));
-    state.learner(*key).restore(one, age, now);
+    if (key->throttle.learner() == nullptr) state.learner(*key).restore(one, age, now);
   }
 }
 

@@ -127,6 +127,26 @@ TEST(LearningFile, WhatNoFileOfOursHoldsIsRefused) {
   }
 }
 
+TEST(LearningFile, FiguresThatNoKeyCanHaveAreRefused) {
+  const std::string head = R"({"format": "backoffd-learning", "version": 1, "saved": 1, "keys": [{"key": "a@b", )";
+  for (const char* const figure : {"NaN", "Infinity", "-Infinity", "1e999", "-1e999", "-0.001", "1e10", "true", "\"3\"",
+                                   "[]", "0x10", "1e", "18446744073709551616", "99999999999999999999999999999"}) {
+    for (const char* const name : {"reduction_pct", "base_rate", "concurrency", "ban_seconds", "paused_seconds"})
+      EXPECT_FALSE(parse_learned(head + '"' + name + "\": " + figure + "}]}")) << name << figure;
+    EXPECT_FALSE(parse_learned(head + "\"recovery_times\": [1, " + figure + "]}]}")) << figure;
+  }
+}
+
+TEST(LearningFile, KeysBeyondThoseAStartTakesArePassedOver) {
+  LearnedFile file{.saved = kNow, .keys = {}};
+  for (std::size_t i = 0; i < kMaxLearnedKeys + 3; ++i) file.keys.push_back(key("k" + std::to_string(i) + "@h", 20));
+  std::string text = write_learned(file);
+  EXPECT_EQ(parse_learned(text)->keys.size(), kMaxLearnedKeys);
+  text.insert(text.rfind(']'), R"(, {"key": "one@more", "reduction_pct": 20})");  // of another program
+  ASSERT_TRUE(parse_learned(text)) << parse_learned(text).error().text();
+  EXPECT_EQ(parse_learned(text)->keys.size(), kMaxLearnedKeys);
+}
+
 TEST(LearningFile, FiguresThatAreNoNumbersDoNotMakeAFileThatCannotBeRead) {
   LearnedKey odd = key("a@a", std::numeric_limits<double>::quiet_NaN());
   odd.key = "a@\xff";

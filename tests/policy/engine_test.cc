@@ -611,6 +611,19 @@ TEST_F(LearningTest, AKilledProcessRestoresWhatItWroteLast) {
   EXPECT_EQ(engine->status(now).size(), 1u);
 }
 
+TEST_F(LearningTest, OfAKeyThatIsThereTwiceTheFirstEntryIsTaken) {
+  LearnedKey first, second;
+  first.key = second.key = "openalex@api.openalex.org";
+  first.reduction_pct = 10;
+  second.reduction_pct = 70;
+  second.paused_seconds = 600;
+  second.recovery_times = {9};
+  engine->restore({first, second}, {}, now);
+  EXPECT_NEAR(status().learner.reduction_pct, 10, 1e-6);
+  EXPECT_EQ(status().learner.state, LearnerState::reducing);
+  EXPECT_EQ(status().learner.recovery_time_estimate, 0);
+}
+
 TEST_F(LearningTest, AResetForgets) {
   for (int i = 0; i < 5; ++i) exchange(429);
   const auto version = engine->learned_version();
