@@ -289,7 +289,7 @@ void Learner::restore(const LearnedKey& key, Duration age, MonoTime now) {
     if (sample > 0 && sample < kLongestSample) add_recovery_time(sample);
   if (limits_.rate <= 0 && key.base_rate > 0 && key.base_rate < 1e9) limit_ = key.base_rate;
   const double reduction = aged(std::clamp(key.reduction_pct, 0.0, 100.0), seconds(age));
-  const double paused = std::min(key.paused_seconds, 86400.0) - seconds(age);
+  const double paused = std::min(key.paused_seconds - seconds(age), seconds(limits_.retry_after_cap));
   if (limit_ > 0 && reduction >= kShown) pace_ = std::max(learning::kFloor, limit_ * (1 - reduction / 100));
   if (key.concurrency > 0) concurrency_.found(std::min(key.concurrency, ConcurrencyFinder::kMost), t);
   if (key.ban_seconds > 0) bans_.restore(std::min(key.ban_seconds, learning::kLongestHold));

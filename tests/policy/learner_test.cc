@@ -315,11 +315,11 @@ TEST_F(LearnerTest, FiguresAreWrittenOut) {
   pass(5);
   sequential(429);
   EXPECT_EQ(status().reason.find("refused at 2000/s; "), 0u) << status().reason;
-  start({.rate = 10});
+  start({.rate = 10, .retry_after_cap = hours(24)});
   LearnedKey key;
   key.paused_seconds = 123456;
   learner->restore(key, {}, now);
-  EXPECT_NE(status().reason.find("86400 s"), std::string::npos) << status().reason;  // a day is believed
+  EXPECT_NE(status().reason.find("86400 s"), std::string::npos) << status().reason;
 }
 
 TEST_F(LearnerTest, WhatIsRestoredIsOfTheTimeItWasKeptAndSaysWhatItIs) {
@@ -645,6 +645,16 @@ TEST_F(LearnerTest, ARestartDoesNotEndAPause) {
   EXPECT_EQ(status().state, LearnerState::paused);
   EXPECT_GE(learner->next_time(learner->scope_of(kWorks), {0, 0}, now), now + std::chrono::seconds(149));
   EXPECT_TRUE(may_send(kAuthors));  // nor is it wider than it was
+}
+
+TEST_F(LearnerTest, ARestoredPauseIsBelievedAsLongAsOneThatIsTold) {
+  LearnedKey key;
+  key.paused_seconds = 7200;  // told while retry.retry_after_cap was larger, or by no file of ours
+  learner->restore(key, minutes(30), now);
+  EXPECT_EQ(status().paused_until, now + minutes(15));
+  start({.rate = 10});
+  learner->restore(key, hours(2), now);
+  EXPECT_TRUE(may_send());
 }
 
 TEST_F(LearnerTest, AKeyWithNothingLearnedIsNotKept) {
