@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,9 +25,30 @@ bool is_no_file(const std::string& path) {
   return std::filesystem::exists(found) && !std::filesystem::is_regular_file(found);
 }
 
+// Behind links: a file is replaced where it lies, and one lock guards it by whatever name it is called.
+std::string behind_links(std::string path) {
+  constexpr int kMostLinks = 40;  // as the kernel follows (path_resolution(7))
+  std::filesystem::path file = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const auto target = std::filesystem::read_symlink(file, error);
+    if (error) return file;  // it is no link
+    file = file.parent_path() / target;
+  }
+  return path;  // of links that lead nowhere opening tells
+}
+
+bool is_same_file(int fd, const std::string& path) {
+  struct stat ours {
+  }, there{};
+  return ::fstat(fd, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_dev == there.st_dev &&
+         ours.st_ino == there.st_ino;
+}
+
 }  // namespace
 
-LearningStore::LearningStore(std::string path, Tell tell) : path_(std::move(path)), tell_(std::move(tell)) {}
+LearningStore::LearningStore(std::string path, Tell tell)
+    : path_(behind_links(std::move(path))), tell_(std::move(tell)) {}
 
 LearningStore::Learned LearningStore::open(policy::WallTime now) {
   if (is_no_file(path_)) {
@@ -39,12 +61,12 @@ LearningStore::Learned LearningStore::open(policy::WallTime now) {
   absent_ = !text && (errno == ENOENT || errno == ENOTDIR);
   if (absent_) return {};  // if that is wrong, take_lock() has told it already
   if (!text) {
-    move_aside(now, std::strerror(errno));
+    start_empty(now, std::strerror(errno));
     return {};
   }
   auto file = parse_learned(*text);
   if (!file) {
-    move_aside(now, file.error().text());
+    start_empty(now, file.error().text());
     return {};
   }
   if (file->newer()) {
@@ -63,7 +85,7 @@ bool LearningStore::take_lock() {
   if (const auto folder = std::filesystem::path(path_).parent_path(); !folder.empty()) {
     std::filesystem::create_directories(folder, ignored);
   }
-  const std::string lock_path = path_ + ".lock";
+  const std::string lock_path = this->lock_path();
   proxy::Fd fd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
     fail("cannot open " + lock_path + ": " + std::strerror(errno));
@@ -88,14 +110,22 @@ void LearningStore::keep_nothing(const std::string& why) {
         "learning: " + path_ + " " + why + "; it is left alone, and this run neither reads nor keeps learned state");
 }
 
-void LearningStore::move_aside(policy::WallTime now, const std::string& why) {
+void LearningStore::start_empty(policy::WallTime now, const std::string& why) {
+  unread_ = true;
+  std::string done = "it stays there until it can be locked";  // it may be another process's
+  if (state_ == State::keeping) {
+    const std::string aside = move_aside(now);
+    done = unread_ ? "it cannot be moved aside (" + std::string(std::strerror(errno)) + ")" : "moved to " + aside;
+  }
+  tell_(Weight::warning, "learning: " + path_ + " is not usable (" + why + "); " + done + ", learning starts empty");
+}
+
+// Returns where to; unread_ tells whether it was done.
+std::string LearningStore::move_aside(policy::WallTime now) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  const std::string aside = path_ + ".corrupt-" + std::to_string(seconds);
-  const bool moved = std::rename(path_.c_str(), aside.c_str()) == 0;
-  tell_(Weight::warning,
-        "learning: " + path_ + " is not usable (" + why + "); " +
-            (moved ? "moved to " + aside : "it cannot be moved aside (" + std::string(std::strerror(errno)) + ")") +
-            ", learning starts empty");
+  std::string aside = path_ + ".corrupt-" + std::to_string(seconds);
+  unread_ = std::rename(path_.c_str(), aside.c_str()) != 0 && errno != ENOENT;
+  return aside;
 }
 
 void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std::uint64_t version,
@@ -107,15 +137,23 @@ void LearningStore::maybe_save(policy::MonoTime now, policy::WallTime wall, std:
 
 void LearningStore::save(policy::WallTime wall, std::uint64_t version, const Snapshot& snapshot) {
   if (version == saved_version_ || state_ == State::never) return;
+  // Removed (by what cleans /tmp, maybe), the lock keeps nobody out.
+  if (state_ == State::keeping && !is_same_file(lock_.get(), lock_path())) state_ = State::waiting;
   if (state_ == State::waiting) {
     if (!take_lock()) return;
     // A disk that was mounted late: its file holds what this run does not know.
     std::error_code ignored;  // then saving tells
     if (absent_ && std::filesystem::exists(path_, ignored)) return keep_nothing("was not there when this run began");
   }
+  if (unread_) {
+    const std::string aside = move_aside(wall);
+    if (unread_) return fail("cannot move " + path_ + " to " + aside + ": " + std::strerror(errno));
+    tell_(Weight::warning, "learning: what was not usable is moved to " + aside);
+  }
   const std::string wrong = replace_file(path_, write_learned({.saved = wall, .keys = snapshot()}));
   if (!wrong.empty()) return fail(wrong);
   saved_version_ = version;
+  absent_ = false;
   if (!failure_.empty()) tell_(Weight::info, "learning: state is kept in " + path_ + " again");
   failure_.clear();
 }

@@ -6,6 +6,7 @@
 //   open() --lock taken, file read--> keeping           saves replace the file as a whole, or not at all
 //          --folder not usable yet--> waiting           each save tries again to take the lock; a file that has come
 //                                                       with it meanwhile, unread, leads to never
+//   keeping --lock file gone--> waiting
 //          --lock held by another process, file of a newer version or algorithm, or no file at all but a folder or a
 //            device--> never                   this run neither reads nor keeps anything, and leaves the file alone
 #pragma once
@@ -35,7 +36,8 @@ class LearningStore {
     std::vector<policy::LearnedKey> keys;
     policy::Duration age{};  // since they were saved
   };
-  // Takes the lock and reads the file. A file that does not parse is moved aside (".corrupt-<seconds>").
+  // Takes the lock and reads the file. A file that does not parse is moved aside (".corrupt-<seconds>"), once the lock
+  // is held; before that nothing takes its place.
   // REQUIRES: called once, before any save.
   Learned open(policy::WallTime now);
 
@@ -51,9 +53,11 @@ class LearningStore {
  private:
   enum class State { waiting, keeping, never };
 
+  std::string lock_path() const { return path_ + ".lock"; }
   bool take_lock();
   void keep_nothing(const std::string& why);
-  void move_aside(policy::WallTime now, const std::string& why);
+  void start_empty(policy::WallTime now, const std::string& why);
+  std::string move_aside(policy::WallTime now);
   void fail(const std::string& what);
 
   // --- constant after construction ---
@@ -62,7 +66,8 @@ class LearningStore {
 
   State state_ = State::waiting;
   proxy::Fd lock_;       // held as long as this lives
-  bool absent_ = false;  // there was no file at the start
+  bool absent_ = false;  // there was no file at the start, nor have we written one
+  bool unread_ = false;  // there is one that could not be read
   std::uint64_t saved_version_ = 0;
   policy::MonoTime next_save_{};
   std::string failure_;  // the one told last; empty: the last save went well

@@ -56,6 +56,11 @@ class LearningStoreTest : public testing::Test {
     return [reduction] { return std::vector{key("a@a.example", reduction)}; };
   }
   std::string text() { return read_file(path_, 1 << 20).value_or(""); }
+  // The reduction of the first key that is kept there; -1: none.
+  double kept_at(const std::string& path) {
+    const auto file = parse_learned(read_file(path, 1 << 20).value_or(""));
+    return file && !file->keys.empty() ? file->keys[0].reduction_pct : -1;
+  }
   void write(const std::string& content) { std::ofstream(path_) << content; }
   std::vector<std::string> names() {
     std::vector<std::string> out;
@@ -141,6 +146,7 @@ TEST(LearningFile, KeysBeyondThoseAStartTakesArePassedOver) {
   LearnedFile file{.saved = kNow, .keys = {}};
   for (std::size_t i = 0; i < kMaxLearnedKeys + 3; ++i) file.keys.push_back(key("k" + std::to_string(i) + "@h", 20));
   std::string text = write_learned(file);
+  ASSERT_TRUE(parse_learned(text)) << parse_learned(text).error().text();
   EXPECT_EQ(parse_learned(text)->keys.size(), kMaxLearnedKeys);
   text.insert(text.rfind(']'), R"(, {"key": "one@more", "reduction_pct": 20})");  // of another program
   ASSERT_TRUE(parse_learned(text)) << parse_learned(text).error().text();
@@ -330,6 +336,75 @@ TEST_F(LearningStoreTest, AFileThatComesLateIsNotReplacedUnread) {
   EXPECT_EQ(read_file(mounted / "learning.json", 100), "of an earlier run");
   EXPECT_THAT(weights_, ElementsAre(Weight::warning, Weight::error));
   EXPECT_THAT(told_.back(), HasSubstr("was not there when this run began; it is left alone"));
+}
+
+TEST_F(LearningStoreTest, AFileBehindALinkIsReplacedWhereItLies) {
+  std::filesystem::create_directory(folder_ / "disk");
+  std::filesystem::create_symlink("link", folder_ / "again");
+  std::filesystem::create_symlink("disk/state.json", folder_ / "link");
+  for (const double reduction : {20, 30}) {  // at first it leads to no file yet
+    auto s = store_at(folder_ / "again");
+    s.open(kNow);
+    s.save(kNow, 1, one(reduction));
+  }
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link"));
+  EXPECT_EQ(kept_at(folder_ / "disk" / "state.json"), 30);
+  auto first = store_at(folder_ / "disk" / "state.json");
+  first.open(kNow);
+  EXPECT_THAT(told_, IsEmpty());
+  auto second = store_at(folder_ / "link");
+  second.open(kNow);
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("in use by another process")));
+}
+
+TEST_F(LearningStoreTest, WhatCannotBeLockedIsNotMovedAside) {
+  std::filesystem::create_directory(path_ + ".lock");  // as a lock of another user's cannot be opened
+  write("of a process that holds it, and not for us to read");
+  auto s = store();
+  EXPECT_THAT(s.open(kNow).keys, IsEmpty());
+  s.save(kNow, 1, one(20));
+  EXPECT_EQ(text(), "of a process that holds it, and not for us to read");
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("cannot open"), HasSubstr("it stays there until it can be locked")));
+
+  std::filesystem::remove(path_ + ".lock");
+  s.save(kNow, 1, one(20));
+  EXPECT_EQ(read_file(path_ + ".corrupt-1800000000", 100), "of a process that holds it, and not for us to read");
+  EXPECT_TRUE(parse_learned(text()));
+  EXPECT_TRUE(s.keeps());
+}
+
+TEST_F(LearningStoreTest, WhatCannotBeMovedAsideIsNotReplaced) {
+  write("{");
+  std::filesystem::create_directories(path_ + ".corrupt-1800000000/in the way");
+  auto s = store();
+  EXPECT_THAT(s.open(kNow).keys, IsEmpty());
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("it cannot be moved aside")));
+  s.save(kNow, 1, one(20));
+  EXPECT_EQ(text(), "{");
+  EXPECT_FALSE(s.keeps());
+  s.save(kNow + 5s, 1, one(20));
+  EXPECT_EQ(read_file(path_ + ".corrupt-1800000005", 100), "{");
+  EXPECT_TRUE(parse_learned(text()));
+  EXPECT_TRUE(s.keeps());
+}
+
+TEST_F(LearningStoreTest, ALockThatWasRemovedIsTakenAgainOrAnothersByNow) {
+  auto first = store();
+  first.open(kNow);
+  first.save(kNow, 1, one(20));
+  std::filesystem::remove(path_ + ".lock");
+  first.save(kNow, 2, one(30));
+  EXPECT_THAT(names(), ElementsAre("learning.json", "learning.json.lock"));
+  EXPECT_EQ(kept_at(path_), 30);
+  EXPECT_THAT(told_, IsEmpty());
+
+  std::filesystem::remove(path_ + ".lock");
+  auto second = store();
+  second.open(kNow);
+  first.save(kNow, 3, one(40));
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("in use by another process")));
+  EXPECT_FALSE(first.keeps());
+  EXPECT_EQ(kept_at(path_), 30);
 }
 
 TEST_F(LearningStoreTest, AFullDiskLeavesTheOldFileWholeAndNothingBeside) {
