@@ -34,6 +34,7 @@ std::string figure(double value) { return print(std::abs(value) < 1000 ? "%.3g" 
 
 std::string a_second(double rate) { return figure(rate) + "/s"; }
 
+constexpr const char* kNamedPart = "; for the part of the host that told it";
 constexpr const char* kAtOnce = "; until then requests are answered 429 at once";
 
 std::string counted(int n, const char* one, const char* more) { return print("%d %s", n, n == 1 ? one : more); }
@@ -125,6 +126,8 @@ LearnerStatus Learner::status(MonoTime now) const {
   status.changed = time_at(by_provider ? announced.since : noted_.at);
   status.reason = by_provider ? std::move(announced.text) : reason(t);
   status.effective_rate = effective_rate(now);
+  if (status.reduction_pct > 0)  // the ladder's, maybe, while tests are refused: both figures say the same
+    status.effective_rate = std::min(status.effective_rate, limit_ * (1 - status.reduction_pct / 100));
   status.concurrency = concurrency();
   status.counts = shadow_;
   status.state = state(now);
@@ -151,17 +154,20 @@ Learner::Announcement Learner::announcement(double now) const {
         quota.limit() > 0 ? print("the quota of %.0f is used up", quota.limit()) : "the quota is used up";
     text += print("; there is more in %.0f s", quota.reset() - now);
     if (quota.reset() - now > wait + 1) text += print("; one request asks again in %.0f s", wait);
-    return {text + (quota.for_long(now) ? kAtOnce : ""), quota.since()};
+    return {text + (quota.for_long(now) ? kAtOnce : "") + kNamedPart, quota.since()};
   }
   if (const int scope = binding_quota(now); scope != ScopeTable::kNone) {
     const Quota& quota = quotas_[static_cast<std::size_t>(scope)];
     return {print("%.0f of a quota of %.0f left for %.0f s; the last tenth is spread over them", quota.left(),
-                  quota.limit(), quota.reset() - now),
+                  quota.limit(), quota.reset() - now) +
+                kNamedPart,
             quota.since()};
   }
   if (const int scope = binding_rate(now); scope != ScopeTable::kNone) {
     const AnnouncedRate& rate = (*announced_)[static_cast<std::size_t>(scope)].tighter(now);
-    return {print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window()), rate.since()};
+    return {print("the provider announces %.0f requests in %.0f s", rate.requests(), rate.window()) +
+                (scope == ScopeTable::kRest ? "" : kNamedPart),
+            rate.since()};
   }
   const auto allows = [](const Announced& one) { return one.at_once() > 0 ? one.at_once() : INT_MAX; };
   if (announced_ && noted_.what == Change::none) {

@@ -196,7 +196,7 @@ TEST_F(LearnerReason, AnAnnouncedNumberAtOnce) {
   EXPECT_NEAR(seconds(status().changed - told), 0, 1e-3);
   hint.burst = HintRate{2, std::chrono::seconds(1)};
   sequential(200, hint);
-  expect_reason("the provider announces 2 requests in 1 s");
+  expect_reason("the provider announces 2 requests in 1 s; for the part of the host that told it");
   sequential(429);
   sequential(200);
   EXPECT_EQ(status().concurrency, 3);
@@ -206,11 +206,11 @@ TEST_F(LearnerReason, AQuotaWhoseSizeNobodyToldIsUsedUpAllTheSame) {
   Hint hint = quota(1, 0, 60);
   hint.limit.reset();
   sequential(200, hint);
-  expect_reason("the quota is used up; there is more in 60 s");
+  expect_reason("the quota is used up; there is more in 60 s; for the part of the host that told it");
   sequential(200, quota(60, 0, 2000));
   expect_reason(
       "the quota of 60 is used up; there is more in 2000 s; one request asks again in 900 s; until then requests are "
-      "answered 429 at once");
+      "answered 429 at once; for the part of the host that told it");
 }
 
 }  // namespace

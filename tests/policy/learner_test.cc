@@ -44,6 +44,7 @@ TEST_F(LearnerTest, TheLadderForOneSequentialClientThatIsRefusedAlways) {
   for (const double reduction : expected) {
     sequential(429);
     EXPECT_DOUBLE_EQ(status().reduction_pct, reduction) << status().consecutive_429s;
+    EXPECT_NEAR(status().effective_rate, 10 - reduction / 10, 1e-9);
   }
   EXPECT_EQ(status().consecutive_429s, 8);
   EXPECT_EQ(status().state, LearnerState::paused);
@@ -491,7 +492,7 @@ TEST_F(LearnerTest, AQuotaUsedUpByASuccessExhaustsTheKeyUntilItsBelievedReset) {
   EXPECT_EQ(
       status().reason,
       "the quota of 5000 is used up; there is more in 2400 s; one request asks again in 900 s; until then requests are "
-      "answered 429 at once");
+      "answered 429 at once; for the part of the host that told it");
   const auto until = learner->exhausted_until(learner->scope_of(kWorks), now);
   ASSERT_TRUE(until);
   EXPECT_NEAR(seconds(*until - now), 900, 0.1);
