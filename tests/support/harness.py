@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROVIDER = Path(__file__).with_name("provider.py")
-START = 10.0  # seconds a child may take until it serves; generous, because test machines are slow
+START = 60.0  # seconds a child may take until it serves; generous, because test machines are slow
 
 
 class Child:
