@@ -64,6 +64,7 @@ class CommandsTest : public testing::Test {
     const std::string file = R"({"listen": ["127.0.0.1:)" + std::to_string(port_) + R"("], "admin": {"listen": ")" +
                              admin_.listen + R"("}, "access_log": "off", "workers": 1, "state_dir": ")" +
                              folder_.string() + R"(", "egress": {"allow": ["127.0.0.0/8"]},
+                             "gates": {"thresholds": {"settle": "0s"}},
                              "default_limits": {"limits": ["100/SECOND"], "max_concurrency": 7}})";
     Loaded loaded = read_settings(file, {});
     for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.text();
