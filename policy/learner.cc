@@ -240,7 +240,7 @@ int Learner::named_scope(std::uint64_t request_class, std::uint64_t named) {
 
 double Learner::told(const Hint& hint) const {
   if (hint.retry_after) return std::min(seconds(*hint.retry_after), seconds(limits_.retry_after_cap));
-  const bool spent = hint.remaining == 0 && hint.reset && !Quota::is_coarse(*hint.reset);
+  const bool spent = hint.remaining == 0 && hint.reset && !Quota::is_coarse(*hint.reset, hint.window);
   return spent ? seconds(*hint.reset) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "policy/hint.h"
 #include "policy/learning_constants.h"
@@ -23,8 +24,11 @@ class Quota {
   };
 
   // Whole seconds are all that servers tell, mostly rounded up: a reset that near costs more to wait for than the
-  // refusals that would show the true pace.
-  static bool is_coarse(Duration reset) { return seconds(reset) <= learning::kCoarseReset; }
+  // refusals that would show the true pace. Not so where the window is told and is much longer: the quota has room for
+  // what comes back meanwhile, and nothing is lost.
+  static bool is_coarse(Duration reset, std::optional<Duration> window) {
+    return seconds(reset) <= learning::kCoarseReset && !(window && *window >= 2 * reset);
+  }
 
   bool running(double now) const { return reset_ > now && !coarse_; }
   double left() const { return std::max(0.0F, left_); }
@@ -83,7 +87,7 @@ class Quota {
     reset_ = now + t;
     blocked_until_ = now + std::min(t + learning::kResetMargin, bounds.believed);
     for_long_ = std::min(t, bounds.believed) > bounds.for_long;
-    coarse_ = is_coarse(wait);
+    coarse_ = is_coarse(wait, hint.window);
     if (hint.limit)
       limit_ = static_cast<float>(*hint.limit);
     else

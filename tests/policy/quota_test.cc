@@ -62,6 +62,17 @@ TEST_F(QuotaTest, WhatIsLeftSaysWhenTheNextMayStart) {
   }
 }
 
+TEST_F(QuotaTest, AResetThatIsNearHoldsWhereItsWindowHasRoomForWhatComesBackMeanwhile) {
+  for (const auto& [window, wait] :
+       {std::pair{1.0, 0.0}, std::pair{1.9, 0.0}, std::pair{2.0, 1.02}, std::pair{60.0, 1.02}}) {
+    quota = {};
+    Hint hint = told(40, 0, 1);
+    hint.window = from_seconds(window);
+    quota.read(hint, 0, kBounds, now);
+    EXPECT_NEAR(quota.next_time(now, now) - now, wait, 1e-3) << window;
+  }
+}
+
 TEST_F(QuotaTest, EachRequestTakesOneAndTheLastHoldsTheOthersUntilItsAnswer) {
   read(100, 2, 600);
   quota.sent(now);
