@@ -97,8 +97,11 @@ void Learner::hard_event(const Sent& test, double lost, double now) {
   bans_.long_block(event_.told > 0 ? 0 : hold_);
   prober_.banned(now);
   if (!keep_within_allowance(lost, now)) {
-    // One or two by themselves change nothing: the pause that was asked for is all that they say.
-    const bool isolated = event_.told > 0 && event_.failed_tests == 0 && strikes_.count() <= learning::kIsolated;
+    // One or two by themselves change nothing: the pause that was asked for is all that they say. The second is not by
+    // itself where it ends a stretch that was shorter than the block.
+    const bool by_itself = strikes_.count() <= 1 || event_.began - resumed_at_ >= lost;
+    const bool isolated =
+        event_.told > 0 && event_.failed_tests == 0 && strikes_.count() <= learning::kIsolated && by_itself;
     if (event_.probe)
       trial_failed(lost, now);
     else if (isolated)

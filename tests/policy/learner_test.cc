@@ -129,6 +129,19 @@ TEST_F(LearnerTest, OneLongRetryAfterIsAPauseAndNoCut) {
   EXPECT_EQ(status().state, LearnerState::normal) << status().reason;
 }
 
+TEST_F(LearnerTest, ASecondLongRetryAfterIsACutWhereItFollowsTheFirstAtOnce) {
+  for (const auto& [between, pace] : {std::pair{5.0, 35.0}, std::pair{60.0, 50.0}}) {
+    start({.rate = 50});
+    for (int block = 0; block < 2; ++block) {
+      pass(between);
+      learner->on_idle(now);
+      sequential(429, retry_after(30));
+      sequential(200);
+    }
+    EXPECT_DOUBLE_EQ(learner->pace(), pace) << status().reason;
+  }
+}
+
 TEST_F(LearnerTest, WhatALightClientAskedForIsNotTakenForTheLimit) {
   start({.rate = 50});
   for (int i = 0; i < 40; ++i) {
