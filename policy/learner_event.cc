@@ -117,7 +117,7 @@ void Learner::hard_event(const Sent& test, double lost, double now) {
 }
 
 // Each ban is expensive. Once they have told what is allowed, the pace is that, whether it was a trial or not that was
-// refused; and higher ones are tried only as often as another ban may be afforded, in case the limit has moved.
+// refused; and higher ones are tried as often as another ban may be afforded for what they may bring.
 bool Learner::keep_within_allowance(double lost, double now) {
   const Allowance* const known = allowance();
   const auto allowed = known ? known->finding(lost) : std::nullopt;
@@ -126,9 +126,10 @@ bool Learner::keep_within_allowance(double lost, double now) {
       std::clamp(learning::kRunAt * allowed->low, learning::kCutFloor * event_.rate, learning::kCutLeast * event_.rate);
   set_pace(std::max(learning::kFloor, pace), Change::allowance, now);
   noted_.measured = static_cast<float>(allowed->low);
-  prober_.remember_refused(std::min(allowed->high, event_.rate), now);
+  const double high = std::min(allowed->high, event_.rate);
+  prober_.remember_refused(high, now);
   prober_.failed(pace_, lost, event_.answers, now);
-  if (allowed->high < learning::kKnownWithin * allowed->low) prober_.rest_until_covered(lost, now);
+  prober_.rest_until_covered(lost, high / allowed->low - 1, now);
   return true;
 }
 

@@ -40,7 +40,6 @@ inline constexpr double kCandidateStep = 0.979;     // one candidate for the lim
 inline constexpr double kFullBucket = 0.05;         // requests: a bucket that lacked less was full
 inline constexpr double kContradiction = 2;         // requests that refused and accepted may disagree by ...
 inline constexpr double kContradictionShare = 0.1;  // ... and of the bucket
-inline constexpr double kKnownWithin = 1.05;        // a limit known this closely needs no trial
 
 // --- what is accepted (measure) ---
 inline constexpr double kEventsAge = 120;          // older empty buckets tell of another limit

@@ -2,11 +2,13 @@
 // alone when the trial fails. A trial runs until it has sent 1.5 seconds' worth of requests more than the old pace
 // would have, because a bucket hides a smaller excess. Towards a pace that is known to have failed it goes by halves,
 // else by doubling steps. The first one is 5 %, and grows up to 30 % where the limit turns out to rise often: what
-// moves has to be followed. The time lost to failed trials is bounded: 120 s and 2 % of all time.
+// moves has to be followed. The time lost to failed trials is bounded: 120 s and 2 % of all time, more only where bans
+// have left open what the limit is.
 //
 // Times are seconds of one monotonic clock, paces requests per second. Not thread-safe: owned by a Learner.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "policy/learning_constants.h"
@@ -26,8 +28,11 @@ class Prober {
 
   // A refused trial: `lost` seconds without sending, `refusals` answers.
   void failed(double pace, double lost, int refusals, double now);
-  // A trial would tell nothing new: not before another loss of `lost` seconds is within the share of all time.
-  void rest_until_covered(double lost, double now) { next_ = now + lost / learning::kCreditShare; }
+  // The next trial, whatever failed() said of it: not before another loss of `lost` seconds is within the share of all
+  // time, which is the larger the more there may be to win. `gain`: by how much the pace may be too low at most.
+  void rest_until_covered(double lost, double gain, double now) {
+    next_ = now + lost / (learning::kCreditShare * std::max(1.0, gain / learning::kLeastStep));
+  }
   // A refused pace that was no trial, and the pace after the cut.
   void cut(double pace, double now);
 

@@ -87,12 +87,14 @@ TEST(Prober, RestsDoubleAndRefusalsByTrialsStayRare) {
   EXPECT_GE(prober.next(), 40 / (0.01 * 10));
 }
 
-TEST(Prober, WhereATrialWouldTellNothingNewItWaitsForItsShareOfAllTime) {
+TEST(Prober, ATrialThatMayCostMuchWaitsForItsShareOfTheTimeThatItMayBeWorth) {
   Prober prober;
-  prober.failed(5, 30, 1, 1000);
-  EXPECT_LT(prober.next(), 1000 + 30 / 0.02);
-  prober.rest_until_covered(30, 1000);
-  EXPECT_DOUBLE_EQ(prober.next(), 1000 + 30 / 0.02);
+  for (const double gain : {0.0, 0.01, 0.05}) {
+    prober.rest_until_covered(30, gain, 1000);
+    EXPECT_DOUBLE_EQ(prober.next(), 1000 + 30 / 0.02) << gain;
+  }
+  prober.rest_until_covered(30, 0.5, 1000);
+  EXPECT_DOUBLE_EQ(prober.next(), 1000 + 30 / 0.2);
 }
 
 TEST(Prober, TheTimeThatFailedTrialsCostIsBounded) {
