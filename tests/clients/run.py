@@ -25,6 +25,7 @@ import downloads
 import git_http
 import intercepted
 import npm
+import slow_peers
 import trust
 from world import World
 
@@ -106,6 +107,7 @@ def main() -> int:
         groups = [
             *npm.groups(world), *apt.groups(world), *git_http.groups(world), *intercepted.groups(world),
             *curl_cases.groups(world), *downloads.groups(world), *trust.groups(options.backoffd, world.root),
+            *slow_peers.groups(options.backoffd, world.root),
         ]  # fmt: skip
         chosen = [[test for test in group if options.k in test.id()] for group in groups]
         until = began + options.seconds
