@@ -39,7 +39,9 @@ class TrafficTest(unittest.TestCase):
     def choose(self, gate: str, mode: str, share: str = "", apply: bool = True) -> None:
         self.browser.click(f"input[name='mode-{gate}'][value='{mode}']")
         if share:
-            self.browser.script(f"document.getElementById('share-{gate}').value = ''")
+            # Told to the page as well: what nobody has touched is filled in anew each second.
+            field = f"document.getElementById('share-{gate}')"
+            self.browser.script(f"{field}.value = ''; {field}.dispatchEvent(new Event('input', {{bubbles: true}}))")
             self.browser.type(f"#share-{gate}", share)
         if apply:
             self.browser.click(f"form[aria-label='Flip {gate}'] button[type='submit']")
