@@ -118,6 +118,7 @@ Sent Learner::on_shadow_send(std::uint64_t request_class, InFlight before, MonoT
   if (held) {
     next_ = next;  // it would not have started now, and takes the turn of none that would
     sent.held = true;
+    last_overrun_ = at(now);
     ++shadow_.held;
   }
   return sent;
@@ -133,7 +134,9 @@ void Learner::count_send(double now) {
   next_ = std::max(next_, now - catch_up) + 1 / r;
 }
 
-void Learner::on_idle(MonoTime now) { measure_.idle(at(now)); }
+void Learner::on_idle(MonoTime now) {
+  if (!overrun(at(now))) measure_.idle(at(now));
+}
 
 double Learner::rate(double now) const {
   double r = pace_ * prober_.gain();
@@ -255,6 +258,7 @@ void Learner::on_refusal(const Sent& sent, int scope, const Hint& hint, double n
     lengthen_told_hold(wait, now);
     return;
   }
+  if (sent.held) return;
   cut_at_ = now;
   if (mode_ == Mode::open && concurrency_.explains(sent.in_flight, now)) return;
   strikes_.add();
@@ -294,15 +298,14 @@ void Learner::on_answer(const Sent& sent, int scope, int status, double now) {
       if (steady(now)) concurrency_.accepted(sent.in_flight);
     }
   }
-  if (!is_test(sent)) return;
-  if (success)
+  if (success && (is_test(sent) || shows_end(sent)))
     end_event(sent, now);
-  else
+  else if (is_test(sent))
     hold_again(now);
 }
 
 void Learner::adjust_in_shared_pool(double now) {
-  if (pace_ == kInfinity) return;
+  if (pace_ == kInfinity || overrun(now)) return;
   double pace = pace_;
   switch (shared_pool_.interval(pace, learning::kFloor, std::min(top_, std::max(limit_, pace_)), now)) {
     case SharedPool::Turn::none:

@@ -16,6 +16,7 @@
 // Never reads a clock; `now` must not go back. Not thread-safe: owned by a key, behind the engine's mutex.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -125,7 +126,9 @@ class Learner {
   // --- told by the throttle and the engine ---
   // `in_flight` counts this one.
   Sent on_send(std::uint64_t request_class, int in_flight, MonoTime now);
-  // The same for one that is only shown: it starts whatever next_time() says. `before`: without this one.
+  // The same for one that is only shown: it starts whatever next_time() says. `before`: without this one. What would
+  // have been held overruns the provider all the same: refusals then say nothing of the pace, as they come whatever it
+  // is, and what is accepted says it all, as it is the limit.
   Sent on_shadow_send(std::uint64_t request_class, InFlight before, MonoTime now);
   void on_response(const Sent& sent, int status, const Hint& hint, MonoTime now, Random& random);
   void on_lost(const Sent& sent, MonoTime now);  // the attempt ended without an answer, or was never made
@@ -203,6 +206,8 @@ class Learner {
   void tick(double now);
   void calm_down(double now);
   bool steady(double now) const;
+  // Has more been sent of late than the pace allows?
+  bool overrun(double now) const { return now - last_overrun_ < std::max(1.0, 2 / pace_); }
   // answers
   void read_announced(const Sent& sent, const Hint& hint, double now);
   void read_headers(const Sent& sent, const Hint& hint, double now);
@@ -217,6 +222,10 @@ class Learner {
     return at(sent.at) <= cut_at_ || (mode_ != Mode::open && !is_test(sent));
   }
   bool is_test(const Sent& sent) const { return mode_ == Mode::test && sent.number == test_; }
+  // Accepted where it would not have been sent, in a block of which nothing was told: it is over.
+  bool shows_end(const Sent& sent) const {
+    return sent.held && mode_ != Mode::open && at(sent.at) > cut_at_ && event_.told <= 0;
+  }
   void hold_again(double now);
   void lengthen_told_hold(double told, double now);
   void begin_event(const Sent& sent, double now);
@@ -270,6 +279,7 @@ class Learner {
   double first_send_ = -1;
   double ramp_from_ = 0;
   double last_send_ = 0;
+  double last_overrun_ = -kInfinity;
   bool provoked_ = false;  // a refusal has come and is not forgotten yet
   bool rising_ = false;    // the last change of the pace was upward
   std::uint64_t number_ = 0;

@@ -184,7 +184,7 @@ void Learner::trial_failed(double lost, double now) {
 
 void Learner::cut_to_limit(double now) {
   const double refused = event_.rate;
-  if (const auto pace = shared_pool_.futile_cut(refused, measure_.total(), now)) {
+  if (const auto pace = overrun(now) ? std::nullopt : shared_pool_.futile_cut(refused, measure_.total(), now)) {
     set_pace(std::clamp(std::max(pace_, *pace), learning::kFloor, top_), Change::shared_pool, now);
     return;
   }
@@ -192,8 +192,8 @@ void Learner::cut_to_limit(double now) {
   const double unmeasured = std::max({refused - strikes_.points() / 100 * limit_, learning::kCutUnmeasured * refused,
                                       limit_ * (1 - learning::kLadderMost / 100)});
   const double wanted = measured ? learning::kRunAt * *measured : unmeasured;
-  const double pace =
-      std::max({learning::kFloor, learning::kCutFloor * refused, std::min(wanted, learning::kCutLeast * refused)});
+  const double most = (measured && overrun(now) ? 1.0 : learning::kCutLeast) * refused;
+  const double pace = std::max({learning::kFloor, learning::kCutFloor * refused, std::min(wanted, most)});
   if (pace < learning::kDeepCut * refused) shared_pool_.deep_cut();
   set_pace(pace, measured ? Change::cut_measured : Change::cut_ladder, now);
   noted_.measured = static_cast<float>(measured.value_or(0));

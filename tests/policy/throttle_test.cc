@@ -277,8 +277,7 @@ TEST_F(ThrottleTest, InShadowNothingWaitsAndWhatWouldHaveWaitedIsCounted) {
   EXPECT_LT(status.counts.held, 6000u);
   EXPECT_GT(status.counts.avoided, 1000u);
   EXPECT_LE(status.counts.avoided, status.counts.held);
-  EXPECT_GT(status.effective_rate, 0);
-  EXPECT_LT(status.effective_rate, 10);
+  EXPECT_NEAR(status.effective_rate, 5, 0.25) << status.reason;
 }
 
 TEST_F(ThrottleTest, DoesWhatTheModelDoes) {
