@@ -48,16 +48,21 @@ std::string duration(double seconds) {
   return text;
 }
 
+std::string bounds(const Interval& interval) {
+  if (std::isinf(interval.high))
+    return interval.low <= -1 ? " (no bounds yet)" : " (" + points(interval.low) + " or more)";
+  return " (" + points(interval.low) + " to " + points(interval.high) + ")";
+}
+
 std::string describe_share(std::string_view what, const Effect& e) {
   return std::string(what) + ": " + percent(e.treatment) + " in treatment, " + percent(e.control) +
-         " in control; difference " + points(e.difference) + " points (" + points(e.interval.low) + " to " +
-         points(e.interval.high) + ")";
+         " in control; difference " + points(e.difference) + " points" + bounds(e.interval);
 }
 
 std::string describe_latency(std::string_view what, const Effect& e) {
   const std::string both = std::string(what) + ": " + duration(e.treatment) + " in treatment, " + duration(e.control) +
                            " in control; difference " + points(e.difference) + " %";
-  return e.test == kNoTest ? both : both + " (" + points(e.interval.low) + " to " + points(e.interval.high) + ")";
+  return e.test == kNoTest ? both : both + bounds(e.interval);
 }
 
 std::string describe_look(const UnitLook& look) {

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 // So many exchanges of one arm, as exact shares: no chance in it.
 struct Arm {
@@ -89,6 +90,12 @@ TEST(Comparison, NothingSaysNothing) {
     EXPECT_TRUE(comparison.effects.empty());
     EXPECT_FALSE(comparison.enough);
   }
+}
+
+TEST(Comparison, WhatHasNoBoundsYetIsToldSo) {
+  const Comparison comparison = judged({.exchanges = 1}, {.exchanges = 1});
+  EXPECT_THAT(comparison.evidence, Contains(HasSubstr("(no bounds yet)")));
+  EXPECT_THAT(comparison.evidence, Not(Contains(HasSubstr("inf"))));
 }
 
 TEST(Comparison, NoHarmIsKept) {
