@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROVIDER = Path(__file__).with_name("provider.py")
-START = 60.0  # seconds a child may take until it serves; generous, because test machines are slow
+PATIENCE = 60.0  # seconds that a child may take to serve, or to answer; generous, because test machines are slow
 
 
 class Child:
@@ -68,7 +68,7 @@ class ProxyProcess(Child):
         self._log = log.open("ab")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFD_", "DOCSTOKG_"))}
         super().__init__(command, stdout=self._log, stderr=subprocess.STDOUT, env=clean, **popen)
-        until = time.monotonic() + START
+        until = time.monotonic() + PATIENCE
         while not _accepts(self.port):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
@@ -110,5 +110,5 @@ def free_port() -> int:
 def fetch(url: str, data: bytes | None = None) -> str:
     """The text at `url`, straight from the server whatever proxy the environment names."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, data, timeout=10) as answer:
+    with opener.open(url, data, timeout=PATIENCE) as answer:
         return answer.read().decode()
