@@ -32,8 +32,7 @@ bool Farewell::over() {
   if (written && !std::exchange(written_, true)) {
     stream_.set_deadline(kHearOut);
   } else if (stream_.timed_out()) {
-    // What is written is the kernel's, which may hold it for a slow peer for
-    // long.
+    // What is written is the kernel's, which may hold it for a slow peer for long.
     if (!uptake_.goes_on(stream_)) return true;
     stream_.set_deadline(patience_);
   }
